@@ -1,0 +1,1 @@
+"""Random Keras layers on the batch, one a file."""

@@ -1,0 +1,1 @@
+"""Synthetic data in the real archives' layouts."""

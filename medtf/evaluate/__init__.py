@@ -1,0 +1,1 @@
+"""Predictions in, judgement out: metrics, intervals, plots, report."""
