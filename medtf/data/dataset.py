@@ -1,0 +1,168 @@
+"""Order -> read -> windows -> batch -> prefetch: the tf.data pipeline that every pipeline module shares."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from medtf.config import Config
+from medtf.data import graph
+from medtf.data.labels import encode
+from medtf.data.order import Order, classes_of
+from medtf.data.windows import window
+from medtf.errors import MedtfError
+from medtf.table import Table
+
+# Threads that read; more than the cores, since a thread that waits for the disk leaves its core to another.
+READERS = max(2, 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1))
+
+
+def make(table: Table, root, config: Config, *, training: bool, epoch=0, step=0, shard: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+    """Batches of (image, {target: (batch, k)}, weight).
+
+    Images are float32 (batch, height, width, channels) in [0, 1]; labels float32 with NaN = unknown; weights float32 (batch,), all 1.
+
+    Args:
+        table: the rows to read, already those of one fold.
+        root: data root.
+        config: `input`, `targets`, `data.undersample`, `train.batch_size` and `train.seed` count.
+        training: True: one epoch in the order of (seed, epoch), whole batches, window jitter. False: the table's own order, every example.
+        epoch: int, or a tf.Variable (int64) that is read whenever the data set is iterated anew.
+        step: the first step of the epoch, likewise.
+        shard: (index, count) of this process; a batch is cut among them.
+    Raises:
+        MedtfError: no rows, or fewer rows than a batch when training.
+    """
+    if len(table) == 0:
+        raise MedtfError("no examples to read: the fold is empty")
+    root, frame = str(root), table.frame
+    labels = encode(frame, config.targets)
+    if training:
+        batches = _ordered(order_of(table, config, labels), config, epoch, step, shard)
+    else:
+        batches = tf.data.Dataset.range(len(frame)).batch(config.train.batch_size)
+    columns = _columns(frame, labels)
+    read = _reader(frame, root, config)
+
+    def one(row, place):
+        cells = {name: tf.gather(values, row) for name, values in columns.items()}
+        image = read(cells | {"row": row})
+        return image, {name: cells[f"label:{name}"] for name in labels}, tf.ones(()), place
+
+    options = tf.data.Options()
+    options.deterministic = True
+    options.threading.private_threadpool_size = READERS
+    size = config.train.batch_size // shard[1] if training else config.train.batch_size
+    # rows travel with their place in the order, which seeds what is drawn for them
+    rows = _with_places(batches, epoch, step, config, table, labels) if training else batches.unbatch().enumerate().map(lambda i, r: (r, i))
+    ready = rows.map(one, num_parallel_calls=READERS).batch(size, drop_remainder=training)
+    finish = _finisher(config, training)
+    return ready.map(finish, num_parallel_calls=2).prefetch(2).with_options(options)
+
+
+def order_of(table: Table, config: Config, labels: dict[str, np.ndarray] | None = None) -> Order:
+    """The order of a training fold.
+
+    Raises:
+        MedtfError: undersampling by a column of continuous values, or a fold with one class only.
+    """
+    labels = labels or encode(table.frame, config.targets)
+    policy = config.data.undersample
+    name = policy.target or next(iter(labels))
+    classes = np.zeros(len(table), np.int64)
+    if policy.policy != "none":
+        if config.targets[name].kind == "regression":
+            raise MedtfError(f"data.undersample: target {name!r} is continuous; name a binary or multi-class one: undersample: {{policy: {policy.policy}, target: ...}}")
+        classes = classes_of(labels[name])
+        if len(np.unique(classes[classes >= 0])) < 2:
+            raise MedtfError(f"data.undersample: the training fold holds one class of {name!r} only; nothing can be balanced")
+    patients = table.frame["patient"].factorize()[0]
+    return Order(np.arange(len(table)), classes, patients, policy, config.train.seed)
+
+
+def steps_an_epoch(table: Table, config: Config) -> int:
+    """Steps of one epoch.
+
+    Raises:
+        MedtfError: an epoch holds fewer examples than a batch.
+    """
+    order = order_of(table, config)
+    steps = order.steps(config.train.batch_size)
+    if steps == 0:
+        raise MedtfError(f"an epoch of the training fold holds {order.length()} examples, fewer than train.batch_size {config.train.batch_size}: lower it")
+    return steps
+
+
+def _ordered(order: Order, config: Config, epoch, step, shard) -> tf.data.Dataset:
+    """Batches of row numbers; the order is asked for when the iteration begins, in Python, once an epoch."""
+    batch = config.train.batch_size // shard[1]
+
+    def rows(epoch, step):
+        return order.batches(int(epoch), config.train.batch_size, step=int(step), shard=shard).astype(np.int64)
+
+    def begin(_):
+        found = tf.numpy_function(rows, [tf.cast(epoch, tf.int64), tf.cast(step, tf.int64)], tf.int64)
+        return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(found, (None, batch)))
+
+    return tf.data.Dataset.range(1).flat_map(begin)
+
+
+def _with_places(batches, epoch, step, config: Config, table: Table, labels) -> tf.data.Dataset:
+    """(row, place): place is unique over the whole training, and does not depend on where a resumed run began."""
+    size = config.train.batch_size
+    steps = order_of(table, config, labels).steps(size)
+
+    def place(number, batch):
+        first = (tf.cast(epoch, tf.int64) * steps + tf.cast(step, tf.int64) + number) * size
+        return tf.data.Dataset.from_tensor_slices((batch, first + tf.range(tf.shape(batch, tf.int64)[0])))
+
+    return batches.enumerate().flat_map(place)
+
+
+def _columns(frame, labels) -> dict[str, tf.Tensor]:
+    with tf.device("cpu"):
+        columns = {name: tf.constant(frame[name].to_numpy(), kind) for name, kind in graph.NUMBERS.items()}
+        columns["path"] = tf.constant(frame["path"].to_numpy(dtype=object), tf.string)
+        return columns | {f"label:{name}": tf.constant(values) for name, values in labels.items()}
+
+
+def _reader(frame, root: str, config: Config):
+    """One function of a row's tensors; tables of several layouts choose a branch by the row."""
+    found, codes = graph.layouts(frame)
+    wants_hounsfield = config.input.windows is not None
+    for layout in found:
+        if layout.hounsfield != wants_hounsfield:
+            raise MedtfError(
+                "input.windows needs Hounsfield units, but the table holds images that are not CT: set input.windows to null"
+                if wants_hounsfield
+                else "the table holds CT in Hounsfield units: name input.windows, such as [brain, subdural, soft]"
+            )
+    rows = frame.to_dict("records") if any(layout.kind == "decode" for layout in found) else []
+    how = {"aspect": config.input.aspect, "channels": config.input.channels, "intensity": config.input.intensity}
+    branches = [graph.reader(layout, root, config.input.size, rows=rows, **how) for layout in found]
+    if len(branches) == 1:
+        return branches[0]
+    if config.input.channels == 3 and any(layout.kind in ("raw", "decode") for layout in found):
+        raise MedtfError("input.channels 3 is for colour PNG and JPEG; the table holds DICOM too: set input.channels to 1")
+    which = tf.constant(codes)
+    return lambda row: tf.switch_case(tf.gather(which, row["row"]), [lambda b=branch: b(row) for branch in branches])
+
+
+def _finisher(config: Config, training: bool):
+    """What is done to a whole batch: windows for HU; nothing for intensities."""
+    if config.input.windows is None:
+        return lambda images, labels, weights, places: (images, labels, weights)
+    spec = tf.constant([window(w) for w in config.input.windows], tf.float32)
+    jitter = tf.constant(config.input.window_jitter, tf.float32)
+    jittered = training and any(config.input.window_jitter)
+    seed = config.train.seed
+
+    def finish(images, labels, weights, places):
+        spread = spec[None]
+        if jittered:  # (batch, windows, 2): each example draws by its place in the order
+            drawn = tf.map_fn(lambda p: tf.random.stateless_normal(spec.shape, [seed, p]), places, fn_output_signature=tf.float32)
+            spread = spread + drawn * jitter
+        center, width = spread[..., 0][:, None, None], tf.maximum(spread[..., 1], 1.0)[:, None, None]
+        return tf.clip_by_value((images - center) / width + 0.5, 0.0, 1.0), labels, weights
+
+    return finish

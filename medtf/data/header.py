@@ -1,0 +1,109 @@
+"""Headers only: what a file is, where its pixels lie, and why it is left out. No TensorFlow, no pixels decoded.
+
+A *row* is a plain dict with the columns of `COLUMNS`; an image file gives one row, a multi-frame DICOM file one a frame. A file that
+cannot be an example gives one row whose `excluded` says why, in words a user can act on.
+"""
+
+import struct
+import warnings
+from pathlib import Path
+
+from medtf.data import dicom_header
+
+# What the reader needs so that it need not parse again; pixels are `read_*`, the rest describes the image.
+COLUMNS = {
+    "path": "str",
+    "excluded": "str",
+    "patient": "str",  # raw here; hashed before a table is made of it
+    "study": "str",
+    "series": "str",
+    "modality": "str",
+    "syntax": "str",  # DICOM transfer syntax UID (0002,0010), or png, jpeg
+    "position": "float64",  # mm along the slice normal; NaN without geometry
+    "sex": "str",
+    "age": "float64",  # years
+    "manufacturer": "str",
+    "read_kind": "str",  # raw | decode | png | jpeg
+    "read_offset": "int64",  # bytes to the (frame's) pixel data
+    "read_length": "int64",  # bytes
+    "read_frame": "int32",
+    "read_rows": "int32",
+    "read_columns": "int32",
+    "read_bits_allocated": "int8",
+    "read_bits_stored": "int8",
+    "read_high_bit": "int8",
+    "read_signed": "bool",
+    "read_big_endian": "bool",
+    "read_slope": "float64",
+    "read_intercept": "float64",
+    "read_inverted": "bool",  # MONOCHROME1: the smallest value is displayed as white
+    "read_padding": "float64",  # stored value; NaN = none
+    "read_padding_limit": "float64",
+}
+DEFAULTS = {"str": "", "float64": float("nan"), "int64": 0, "int32": 0, "int8": 0, "bool": False}
+EMPTY = {name: DEFAULTS[kind] for name, kind in COLUMNS.items()} | {"read_slope": 1.0, "read_intercept": 0.0}
+
+
+def read_header(root: Path, path: str) -> list[dict]:
+    """The rows of one file, `path` relative to `root`. Never raises for what a file holds: a fault becomes `excluded`."""
+    row = EMPTY | {"path": path}
+    full = Path(root) / path
+    if full.name.startswith("."):
+        return [row | {"excluded": "hidden file"}]
+    try:
+        with open(full, "rb") as file:
+            start = file.read(132)
+    except OSError as error:
+        return [row | {"excluded": f"cannot be read: {error.strerror}"}]
+    if not start:
+        return [row | {"excluded": "empty file"}]
+    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+        return [_raster(row, full, "png")]
+    if start.startswith(b"\xff\xd8\xff"):
+        return [_raster(row, full, "jpeg")]
+    if start[:2] == b"\x1f\x8b" or struct.unpack("<i", start[:4].ljust(4, b"\0"))[0] in (348, 540):
+        return [row | {"excluded": "NIfTI or gzip: volumes are not read yet"}]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of values it mends; what matters is checked and named here
+        return dicom_header.rows(row, full, has_preamble=start[128:132] == b"DICM")
+
+
+def _raster(row: dict, full: Path, kind: str) -> dict:
+    """PNG or JPEG by its header: 8 or 16 bits, grey or colour."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(full) as image:
+            columns, rows = image.size
+            mode = image.mode
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        return row | {"excluded": f"broken {kind.upper()} header: {error}"}
+    if kind == "png" and not _png_is_whole(full):
+        return row | {"excluded": "truncated: the PNG has no end (IEND)"}
+    if kind == "jpeg" and not _jpeg_is_whole(full):
+        return row | {"excluded": "truncated: the JPEG has no end of image marker"}
+    bits = 16 if mode.startswith("I") else 8
+    return row | {
+        "syntax": kind,
+        "read_kind": kind,
+        "read_length": full.stat().st_size,
+        "read_rows": rows,
+        "read_columns": columns,
+        "read_bits_allocated": bits,
+        "read_bits_stored": bits,
+        "read_high_bit": bits - 1,
+    }
+
+
+def _png_is_whole(full: Path) -> bool:
+    return b"IEND" in _tail(full)
+
+
+def _jpeg_is_whole(full: Path) -> bool:
+    return b"\xff\xd9" in _tail(full)
+
+
+def _tail(full: Path, size: int = 4096) -> bytes:
+    with open(full, "rb") as file:
+        file.seek(max(0, full.stat().st_size - size))
+        return file.read()

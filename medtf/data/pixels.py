@@ -1,0 +1,118 @@
+"""Pixels of one row in NumPy: the reference for the in-graph reader, the decoder of compressed files, and the pixel pass of the index."""
+
+import hashlib
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+AIR = -1000.0  # HU
+
+
+def stored(root, row: dict) -> np.ndarray:
+    """Stored values (rows, columns) of a DICOM row, before any rescaling; bits beyond BitsStored are dropped.
+
+    Raises:
+        OSError, ValueError, RuntimeError: the file is away, cut or cannot be decoded; the caller names the file.
+    """
+    path = Path(root) / row["path"]
+    if row["read_kind"] == "raw":
+        with open(path, "rb") as file:
+            file.seek(row["read_offset"])
+            data = file.read(row["read_length"])
+        order = ">" if row["read_big_endian"] else "<"
+        kind = f"{order}{'i' if row['read_signed'] else 'u'}{row['read_bits_allocated'] // 8}"
+        values = np.frombuffer(data, kind).reshape(row["read_rows"], row["read_columns"])
+        return _only_stored_bits(values.astype(kind[1:]), row)
+    import pydicom
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pydicom.pixels.pixel_array(path, index=row["read_frame"], raw=False)
+
+
+def _only_stored_bits(values: np.ndarray, row: dict) -> np.ndarray:
+    """Some writers leave rubbish in the bits above HighBit (PS3.5 8.1.1): shift it out and take the sign with it."""
+    allocated, high, bits = row["read_bits_allocated"], row["read_high_bit"], row["read_bits_stored"]
+    if bits == allocated:
+        return values
+    return (values << (allocated - 1 - high)) >> (allocated - bits)
+
+
+def hounsfield(root, row: dict) -> np.ndarray:
+    """Hounsfield units, float32 (rows, columns): stored * slope + intercept (PS3.3 C.11.1), padding is air.
+
+    The photometric interpretation governs display alone, after the rescaling: HU of a MONOCHROME1 slice are not inverted.
+    """
+    values = stored(root, row).astype(np.float32)
+    hu = values * np.float32(row["read_slope"]) + np.float32(row["read_intercept"])
+    if not math.isnan(row["read_padding"]):
+        hu[(values >= row["read_padding"]) & (values <= row["read_padding_limit"])] = AIR
+    return hu
+
+
+def intensity(root, row: dict) -> np.ndarray:
+    """Modality values of a radiograph, float32 (rows, columns), bright = dense: MONOCHROME1 is inverted."""
+    path = Path(root) / row["path"]
+    if row["read_kind"] in ("png", "jpeg"):
+        from PIL import Image
+
+        with Image.open(path) as image:
+            return np.asarray(image if image.mode.startswith("I") else image.convert("L")).astype(np.float32)
+    values = stored(root, row)
+    if row["read_kind"] == "decode":
+        import pydicom
+
+        values = pydicom.pixels.apply_modality_lut(values, pydicom.dcmread(path, stop_before_pixels=True))
+        values = values.astype(np.float32)
+    else:
+        values = values.astype(np.float32) * np.float32(row["read_slope"]) + np.float32(row["read_intercept"])
+    if row["read_inverted"]:
+        values = values.max() + values.min() - values
+    return values
+
+
+def read(root, row: dict) -> np.ndarray:
+    """HU of a CT row, intensities of any other; float32 (rows, columns)."""
+    return hounsfield(root, row) if row["modality"] == "CT" else intensity(root, row)
+
+
+def implausible_hounsfield(hu: np.ndarray) -> str:
+    """Why these values cannot be a CT slice in HU, or an empty string.
+
+    Catches what decodes without an error: garbage, a wrong intercept, inverted values. Limits are wide: 12-bit CT ends at 3071, metal
+    and extended scales go higher; neighbouring pixels of a noisy thin slice differ by some 50 HU.
+    """
+    if hu.min() == hu.max():
+        return f"constant: every pixel is {hu.min():g} HU"
+    outside = float(np.mean((hu < -4096) | (hu > 8000)))
+    if outside > 0.005:
+        return f"{outside:.1%} of the pixels lie outside -4096..8000 HU: not decoded rightly"
+    step = float(np.median(np.abs(np.diff(hu[::4], axis=1))))
+    if step > 250:
+        return f"neighbouring pixels differ by {step:.0f} HU in the median: not decoded rightly"
+    darkest = float(np.percentile(hu[::4, ::4], 1))
+    if darkest > -300:
+        return f"no air: the darkest 1 % of the pixels read {darkest:.0f} HU; RescaleIntercept (0028,1052) looks wrong"
+    bright = float(np.mean(hu[::4, ::4] > 1500))
+    if bright > 0.25:
+        return f"{bright:.0%} of the pixels are above 1500 HU: inverted, or RescaleIntercept (0028,1052) looks wrong"
+    return ""
+
+
+def check(root, row: dict) -> tuple[str, str]:
+    """(hash of the decoded pixels, reason to leave the row out); one of the two is empty.
+
+    The hash is over the values a reader gets, so that one image in two transfer syntaxes has one hash.
+    """
+    try:
+        values = read(root, row)
+    except (OSError, ValueError, RuntimeError, AttributeError, NotImplementedError, KeyError, IndexError, SyntaxError) as error:
+        return "", f"cannot be decoded: {type(error).__name__}: {error}".splitlines()[0][:200]
+    reason = implausible_hounsfield(values) if row["modality"] == "CT" else ""
+    if not reason and values.min() == values.max():
+        reason = f"constant: every pixel is {values.min():g}"
+    if reason:
+        return "", reason
+    return hashlib.blake2b(values.tobytes() + repr(values.shape).encode(), digest_size=16).hexdigest(), ""

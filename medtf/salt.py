@@ -1,0 +1,48 @@
+"""One secret a user, with which patient, study and series ids are hashed. It lies outside the data and never enters a table.
+
+`MEDTF_SALT` (the secret itself), or the key file `salt` in `MEDTF_HOME` (default: ~/.config/medtf), made at first use.
+"""
+
+import hashlib
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+
+
+def key_file() -> Path:
+    """Where the secret lies when `MEDTF_SALT` is not set."""
+    base = os.environ.get("MEDTF_HOME") or os.path.join(os.environ.get("XDG_CONFIG_HOME") or "~/.config", "medtf")
+    return Path(base).expanduser() / "salt"
+
+
+def secret() -> bytes:
+    """The secret, made at first use and readable by its owner alone."""
+    given = os.environ.get("MEDTF_SALT")
+    if given:
+        return given.encode()
+    path = key_file()
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:  # another process was first
+            return path.read_bytes()
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+    return path.read_bytes()
+
+
+@cache
+def _keyed(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
+
+
+def salt_id(key: bytes | None = None) -> str:
+    """A name for the secret that does not tell it: tables of different salts cannot be compared."""
+    return hashlib.blake2b(_keyed(key or secret()), digest_size=6, person=b"medtf-id").hexdigest()
+
+
+def pseudonym(value: str, key: bytes) -> str:
+    """Keyed hash of an id, 20 hexadecimal digits; an empty id stays empty."""
+    return hashlib.blake2b(value.encode(), key=_keyed(key), digest_size=10).hexdigest() if value else ""

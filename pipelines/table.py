@@ -1,0 +1,117 @@
+"""Any CSV, Excel sheet or Parquet file of paths, patients and targets; or any folder of images, which gives a table without targets.
+
+`data.columns` of the config says where things are, as a column's name or a template over columns:
+`{path: "{split}/{folder_label}/{Image Index}", patient: Patient ID, fold: split, view: View Position}`. The default names are `path` and
+`patient`; with `fold` the sheet's own split is used; other names make a column of that name. All other columns are kept as they are.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from medtf.data import scan as scanning
+from medtf.errors import AskedWronglyError, MedtfError, nearest
+from medtf.salt import pseudonym, salt_id, secret
+from medtf.split import given
+from medtf.table import Table, inside
+
+# columns that name a person; they never enter a table
+PERSONAL = re.compile(r"(^|[^a-z])(name|birth|dob|address|phone|email|mrn|ssn|accession)", re.IGNORECASE)
+OURS = {"excluded", "study", "series", "modality", "syntax", "position", "pixels"}
+
+
+def examples(source, config, *, root=None, scan=scanning.scan) -> Table:
+    """The table of a sheet, or of a folder; headers only.
+
+    Args:
+        source: .csv, .tsv, .xlsx, .xls or .parquet, or a folder.
+        config: `data.columns` counts.
+        root: folder that the paths are relative to (default: the sheet's own).
+        scan: reads headers; the caller binds progress and the place for finished parts.
+    Raises:
+        MedtfError: a sheet that cannot be read, columns that are not there, files named twice, paths that leave the root.
+    """
+    source = Path(source)
+    meta = {"pipeline": "table", "salt": salt_id()}
+    if source.is_dir():
+        frame = scan(source, scanning.files_below(source))
+        frame.loc[(frame["excluded"] == "") & (frame["patient"] == ""), "excluded"] = "no PatientID (0010,0020): it cannot be kept in one fold"
+    else:
+        sheet, dropped = _mapped(read_sheet(source), dict(config.data.columns), source)
+        frame = _joined(sheet, scan(Path(root or source.parent), list(sheet["path"])), source)
+        meta |= {"sheet": source.name, "columns_left_out": dropped}
+    return Table(frame, meta=meta).leave_out(frame["excluded"]).with_frame_dropped("excluded")
+
+
+def dataset(table: Table, root, config, *, training: bool, epoch=0, step=0, shard=(0, 1)):
+    """Batches of (image, {target: (batch, k)}, weight); see `medtf.data.dataset.make`."""
+    from medtf.data.dataset import make
+
+    return make(table, root, config, training=training, epoch=epoch, step=step, shard=shard)
+
+
+def read_sheet(source: Path) -> pd.DataFrame:
+    """A sheet as a frame; numbers stay numbers, empty cells are unknown."""
+    readers = {".csv": pd.read_csv, ".tsv": lambda p: pd.read_csv(p, sep="\t"), ".xlsx": pd.read_excel, ".xls": pd.read_excel, ".parquet": pd.read_parquet}
+    if source.suffix.lower() not in readers:
+        raise AskedWronglyError(f"{source}: expected a folder, or a file that ends in {', '.join(readers)}")
+    if not source.is_file():
+        raise MedtfError(f"{source}: no such file")
+    try:
+        sheet = readers[source.suffix.lower()](source)
+    except Exception as error:  # pandas and its engines raise many kinds; each means that the sheet is broken
+        raise MedtfError(f"{source}: cannot be read: {str(error).splitlines()[0]}") from error
+    if len(sheet) == 0:
+        raise MedtfError(f"{source}: the sheet has no rows")
+    return sheet
+
+
+def _mapped(sheet: pd.DataFrame, columns: dict[str, str], source: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The sheet in medtf's names, with hashed patients, and the columns that were left out because they name a person."""
+    made = {name: _column(sheet, columns.get(name, name), name, source) for name in ("path", "patient")}
+    made |= {name: _column(sheet, template, name, source) for name, template in columns.items() if name not in made}
+    used = set(columns.values()) | {"path", "patient"}
+    left_out = [c for c in sheet if c not in used and PERSONAL.search(str(c))]
+    kept = {str(c): sheet[c] for c in sheet if c not in used and c not in left_out and str(c) not in made}
+    clash = [c for c in [*kept, *made] if c in OURS or c.startswith("read_")]
+    if clash:
+        raise AskedWronglyError(f"{source}: column {clash[0]!r} has a name that medtf uses itself: rename it with data.columns: {{other_name: {clash[0]}}}")
+    frame = pd.DataFrame(made | kept)
+    twice = frame["path"][frame["path"].duplicated()]
+    if len(twice):
+        raise MedtfError(f"{source}: {len(twice)} paths stand twice, such as {twice.iloc[0]!r}: an example is one row; put its labels into columns")
+    key = secret()
+    frame["patient"] = [pseudonym(p, key) for p in frame["patient"].map(_id)]
+    if (frame["patient"] == "").any():
+        raise MedtfError(f"{source}: row {int((frame['patient'] == '').idxmax()) + 2} has no patient")
+    if "fold" in frame:
+        frame["fold"] = given(frame["fold"], columns.get("fold", "fold"))
+    return frame, left_out
+
+
+def _id(value) -> str:
+    """`218`, `218.0` and `"218"` are one patient."""
+    if pd.isna(value):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+def _column(sheet: pd.DataFrame, template: str, name: str, source: Path) -> pd.Series:
+    """A column by its name, or a template such as `{split}/{Image Index}` over columns."""
+    if template in sheet:
+        return sheet[template]
+    needed = re.findall(r"{([^{}]+)}", template)
+    absent = [c for c in needed or [template] if c not in sheet]
+    if absent:
+        hint = f" (say where it is: data.columns: {{{name}: ...}})" if template == name else ""
+        raise AskedWronglyError(f"{source}: no column {absent[0]!r} for {name}{hint}: {nearest(absent[0], sheet.columns)}")
+    return sheet[needed].astype(str).apply(lambda row: re.sub(r"{([^{}]+)}", lambda m: row[m[1]], template), axis=1)
+
+
+def _joined(sheet: pd.DataFrame, headers: pd.DataFrame, source: Path) -> pd.DataFrame:
+    """Headers with the sheet's columns; where both know a thing (age, sex), the sheet wins."""
+    for path in sheet["path"]:
+        inside(source.parent, path)
+    headers = headers.drop(columns=[c for c in headers if c in sheet and c != "path"])
+    return headers.merge(sheet, on="path", how="left", validate="many_to_one")
