@@ -216,8 +216,8 @@ def load(source: str, overrides: tuple[str, ...] = ()) -> Config:
         raise AskedWronglyError(f"{named}: not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(raw, dict):
         raise AskedWronglyError(f"{named}: expected `key: value` lines, found {type(raw).__name__}")
-    for override in overrides:
-        _override(raw, override)
+    for one in overrides:
+        override(raw, one)
     return parse(raw, named)
 
 
@@ -250,7 +250,7 @@ def _read(source: str) -> tuple[str, str]:
     return (resources.files("medtf.configs") / f"{source}.yaml").read_text(encoding="utf-8"), source
 
 
-def _override(raw: dict, override: str) -> None:
+def override(raw: dict, override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
         raise AskedWronglyError(f"--set {override!r}: expected key=value, such as train.epochs=3")

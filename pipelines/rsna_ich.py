@@ -34,7 +34,7 @@ def examples(root, config, *, scan=scanning.scan) -> Table:
     if len(sheets) > 1:
         raise MedtfError(f"{root}: found {', '.join(s.name for s in sheets)}; keep one")
     labels = read_labels(sheets[0]) if sheets else None
-    files = [p for p in scanning.files_below(root) if not sheets or p.startswith(sheets[0].stem)]
+    files = [p for p in scanning.files_below(root) if not sheets or p.startswith(f"{sheets[0].stem}/")]
     if not files:
         raise MedtfError(f"{root}: {sheets[0].name} is there, but no folder {sheets[0].stem}/ with its images")
     frame = scan(root, files)

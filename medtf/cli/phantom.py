@@ -1,0 +1,61 @@
+"""`medtf phantom`: synthetic data in the real archives' layouts."""
+
+import sys
+import time
+
+import click
+
+
+@click.group()
+def command():
+    """Synthetic data in the layout of real archives: to try everything without a patient."""
+
+
+@command.command()
+@click.argument("out", type=click.Path(file_okay=False))
+@click.option("--patients", type=click.IntRange(1), default=100, show_default=True, help="How many patients.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same bytes."
+)
+@click.option("--slices", type=click.IntRange(1), default=24, show_default=True, help="Images a patient.")
+@click.option(
+    "--matrix", type=click.IntRange(32), default=512, show_default=True, help="Rows and columns; 256 is quick."
+)
+@click.option(
+    "--prevalence",
+    type=click.FloatRange(0, 1),
+    default=0.40,
+    show_default=True,
+    help="Share of patients with a haemorrhage; 0.4 makes about 14 % of the images.",
+)
+@click.option("--flaws", is_flag=True, help="Add real archives' flaws, listed in OUT/flaws.csv.")
+@click.option("--shortcut", is_flag=True, help="A bright corner mark that follows the label in 95 % of images.")
+@click.option("--jobs", type=int, default=-1, show_default="all cores", help="Processes.")
+def ct(out, patients, seed, slices, matrix, prevalence, flaws, shortcut, jobs):
+    """Head CT with five kinds of haemorrhage as in RSNA 2019: OUT/stage_2_train/ and OUT/stage_2_train.csv."""
+    from medtf.data.phantom import ct as phantom
+
+    start = time.monotonic()
+    asked = {"patients": patients, "seed": seed, "slices": slices, "matrix": matrix, "prevalence": prevalence}
+    with click.progressbar(length=patients, label=f"{patients} patients", hidden=not _terminal()) as bar:
+
+        def progress(done):
+            bar.update(1)
+            if not _terminal() and done * 10 // patients > (done - 1) * 10 // patients:
+                click.echo(f"{done} of {patients} patients", err=True)
+
+        counts = phantom.write(out, **asked, flaws=flaws, shortcut=shortcut, jobs=jobs, progress=progress)
+    images = counts["images"]
+    click.echo(f"{counts['patients']} patients ({counts['patients_any']} with blood), {images} images")
+    for label, count in counts["labels"].items():
+        click.echo(f"  {label:<17}{count:>7}  {100 * count / images:5.1f} %")
+    extras = [f"{counts['flaws']} flaws in flaws.csv"] if flaws else []
+    extras += ["a corner mark that gives the label away"] if shortcut else []
+    click.echo(
+        ", ".join([f"wrote {out}: {phantom.FOLDER}/, {phantom.TABLE}", *extras])
+        + f" ({time.monotonic() - start:.1f} s)"
+    )
+
+
+def _terminal() -> bool:
+    return sys.stderr.isatty()

@@ -1,0 +1,56 @@
+"""How commands speak: lines on stdout, bars on a terminal, a line every few seconds elsewhere."""
+
+import sys
+import time
+
+import click
+
+
+def say(line: str) -> None:
+    """One line."""
+    click.echo(line)
+
+
+def progress(title: str):
+    """A callback (done, all) that draws a bar on a terminal, and prints a line every ten seconds elsewhere."""
+    if sys.stderr.isatty():
+        return _Bar(title)
+    return _Lines(title)
+
+
+class _Lines:
+    def __init__(self, title: str):
+        self.title, self.last = title, time.monotonic()
+
+    def __call__(self, done: int, total: int, text: str = "") -> None:
+        if time.monotonic() - self.last > 10 and done < total:
+            self.last = time.monotonic()
+            click.echo(f"{self.title or text}: {done:,} of {total:,}", err=True)
+
+
+class _Bar:
+    def __init__(self, title: str):
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task(title, total=None)
+        self.title = title
+
+    def __call__(self, done: int, total: int, text: str = "") -> None:
+        if not self.bar.live.is_started and done < total:
+            self.bar.start()
+        self.bar.update(self.task, completed=done, total=total, description=text or self.title)
+        if done >= total:
+            self.bar.stop()
+
+
+def quiet_tensorflow() -> None:
+    """Keep the engine's own chatter off the terminal; must come before TensorFlow is imported."""
+    import os
+    import warnings
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    warnings.filterwarnings("ignore", message="Your input ran out of data")

@@ -1,0 +1,156 @@
+"""One self-contained HTML file that tells what was judged, on whom, how well, and how sure that is."""
+
+import base64
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from medtf.evaluate import plots
+from medtf.evaluate.figures import figures
+from medtf.evaluate.metrics import DEFINITIONS, MAIN, PER_CLASS, as_text, interval_text
+
+PURPOSE = "For research use; not a medical device."
+
+
+def write_report(
+    path: str | Path,
+    *,
+    metrics: dict,
+    predictions: pd.DataFrame,
+    config_text: str,
+    environment: dict,
+    folds: pd.DataFrame,
+    history: pd.DataFrame | None = None,
+    excluded: pd.DataFrame | None = None,
+    warnings: Sequence[str] | None = None,
+    leaks: Sequence[str] | None = None,
+    title: str = "medtf report",
+    plots_folder: str | Path | None = None,
+) -> Path:
+    """Write the report, all at once or not at all.
+
+    Args:
+        path: the HTML file; its folder must exist.
+        metrics: the content of metrics.json (`judge`).
+        predictions: what was judged, for the curves; no more than row ids and hashed patients are read.
+        config_text: the resolved config as YAML.
+        environment: {name: value} of versions and devices.
+        folds: counts by fold, one row a fold, printed as it is (fold, examples, patients, positives of each target).
+        history: history.csv of the training, or None.
+        excluded: what was left out, columns `reason` and `count`, or None.
+        warnings, leaks: lines for the top, leaks in red; None: those that stand in `metrics`.
+        title: heading of the report.
+        plots_folder: also write every figure there as <kind>_<target>.png.
+
+    Returns:
+        the path.
+    """
+    pictures = _pictures(metrics, predictions, history, plots_folder)
+    text = _template().render(
+        title=title,
+        purpose=PURPOSE,
+        metrics=metrics,
+        main=MAIN,
+        definitions=DEFINITIONS,
+        per_class=PER_CLASS,
+        one_example_a_patient=metrics["n"]["examples"] == metrics["n"]["patients"],
+        pictures=pictures,
+        folds=_cells(folds),
+        excluded=None if excluded is None or excluded.empty else _cells(excluded),
+        config_text=config_text,
+        environment={key: _plain(value) for key, value in environment.items()},
+        warnings=list(metrics.get("warnings", ()) if warnings is None else warnings),
+        leaks=list(metrics.get("leaks", ()) if leaks is None else leaks),
+    )
+    return _write(Path(path), text.encode())
+
+
+def _pictures(metrics, predictions, history, folder) -> list[dict]:
+    made = []
+    for name, target, caption, figure in figures(metrics, predictions, history):
+        content = plots.png(figure)
+        if folder is not None:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            _write(Path(folder) / f"{name}.png", content)
+        made.append({"name": name, "target": target, "caption": caption, "data": base64.b64encode(content).decode()})
+    return made
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,  # names of targets, classes and columns come from untrusted tables
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "text": as_text,
+        "interval": interval_text,
+        "thousands": lambda n: f"{n:,}",
+        "words": in_words,
+    }
+    return environment.get_template("report.html.j2")
+
+
+def in_words(numbers: dict) -> str:
+    """What a binary target's threshold means for a hundred people, in a sentence; empty where a rate is undefined."""
+    sensitivity, specificity = numbers["sensitivity"]["value"], numbers["specificity"]["value"]
+    if sensitivity is None or specificity is None:
+        return ""
+    found, alarms = round(100 * sensitivity), round(100 * (1 - specificity))
+    sentence = (
+        f"Of 100 positives the model finds {found} and misses {100 - found}; "
+        f"of 100 negatives it calls {alarms} positive by mistake."
+    )
+    ppv = numbers["ppv"]["at_data_prevalence"]
+    if ppv["value"] is not None:
+        right, prevalence = round(100 * ppv["value"]), 100 * ppv["prevalence"]
+        sentence += f" Of 100 positive calls {right} are right, at this fold's prevalence of {prevalence:.1f}\u00a0%."
+    return sentence
+
+
+def _cells(table: pd.DataFrame) -> dict:
+    """Header and rows as text, whole numbers with their thousands apart; an index with a name becomes a column."""
+    if table.index.name is not None:
+        table = table.reset_index()
+    rows = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+    return {"header": [str(column) for column in table.columns], "rows": rows, "numeric": numeric}
+
+
+def _cell(value) -> str:
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return "–"
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:.4g}"
+    return f"{int(value):,}" if isinstance(value, (int, float)) or hasattr(value, "__index__") else str(value)
+
+
+def _plain(value) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Write beside the file, then put it in its place: a killed run leaves the old file or none, never half of one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        # mkstemp makes files that only the owner may read; a report is made to be handed on, as far as the user's umask
+        # allows
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return path

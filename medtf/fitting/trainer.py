@@ -1,0 +1,85 @@
+"""The model that is fitted: augmentation -> network -> logits, with losses and metrics of each target."""
+
+import keras
+import numpy as np
+
+from medtf import augment, losses, metrics
+from medtf.augment.mixup import MixUp
+from medtf.config import Config
+from medtf.models.build import logits_model
+from medtf.schedule import optimizer
+
+
+class Trainer(keras.Model):
+    """Keras's own training step; only the labels are mixed where the images were."""
+
+    mixup: MixUp | None = None
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The compiled losses, of mixed labels when MixUp is on."""
+        if training and self.mixup is not None:
+            y = self.mixup.mix_labels(y)
+        return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+
+
+def make(model: keras.Model, config: Config, labels: dict[str, np.ndarray], *, steps: int, jit: bool) -> Trainer:
+    """A compiled trainer that shares its weights with `model`.
+
+    Args:
+        model: what `models.build` gave.
+        config: `targets`, `augment`, `train` count.
+        labels: of the training fold, {target: (n, k)}; class weights and scales are counted there.
+        steps: batches of the whole training.
+        jit: compile the step with XLA.
+    """
+    image = keras.Input(model.input_shape[1:], name="image")
+    x = image
+    for layer in augment.build(config.augment, seed=config.train.seed + 1):
+        x = layer(x)
+    mixup = None
+    if config.augment.mixup:
+        mixup = MixUp(config.augment.mixup, seed=config.train.seed + 101, name="mixup")
+        x = mixup(x)
+    trainer = Trainer(inputs=image, outputs=logits_model(model, config.targets)(x), name="trainer")
+    trainer.mixup = mixup
+    of_target = {name: _loss(config, name, labels[name]) for name in config.targets}
+    trainer.compile(
+        optimizer=optimizer(config.train, steps),
+        loss=of_target,
+        loss_weights={name: config.train.loss_weights.get(name, 1.0) for name in config.targets} if config.train.loss_weights else None,
+        metrics={name: metrics.for_target(target) for name, target in config.targets.items()},
+        jit_compile=jit,
+    )
+    trainer.optimizer.build(trainer.trainable_variables)
+    return trainer
+
+
+def priors(config: Config, labels: dict[str, np.ndarray], order=None) -> dict[str, np.ndarray]:
+    """What each head starts from: class frequencies in the stream of the first epoch, or [mean, deviation] of a regression.
+
+    Args:
+        labels: of the training fold.
+        order: rows of the first epoch, so that undersampling counts; None: all rows.
+    """
+    found = {}
+    for name, target in config.targets.items():
+        values = labels[name] if order is None else labels[name][order]
+        values = values[~np.isnan(values).any(axis=1)]
+        if len(values) == 0:
+            continue
+        found[name] = np.array([values.mean(), max(values.std(), 1e-6)]) if target.kind == "regression" else values.mean(axis=0)
+    return found
+
+
+def _loss(config: Config, name: str, values: np.ndarray):
+    target = config.targets[name]
+    known = values[~np.isnan(values).any(axis=1)]
+    if target.kind == "regression":
+        return losses.for_target(target, config.train, scale=float(max(known.std(), 1e-6)))
+    if config.train.class_weight == "none":
+        return losses.for_target(target, config.train)
+    if target.kind == "binary":
+        positive = max(float(known.sum()), 1.0)
+        return losses.for_target(target, config.train, class_weight=max(len(known) - positive, 1.0) / positive)
+    counts = np.maximum(known.sum(axis=0), 1.0)
+    return losses.for_target(target, config.train, class_weight=list(len(known) / (len(counts) * counts)))

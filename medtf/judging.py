@@ -1,0 +1,104 @@
+"""evaluate(run): predictions of a fold -> metrics.json, predictions.parquet, plots/ and report.html in the run folder."""
+
+import keras
+import pandas as pd
+
+from medtf import audit, pipeline, predictions, runs, split
+from medtf import config as configs
+from medtf.config import Config
+from medtf.errors import MedtfError, nearest
+from medtf.evaluate import judge, report
+from medtf.table import FOLDS, Table
+
+MANY_PATIENTS = 30  # below this many patients an interval says little
+
+
+def evaluate(run: runs.Run, *, root=None, fold: str = "test", allow_leaks: bool = False, progress=None, report_path=None) -> dict:
+    """Judge a trained run on one fold.
+
+    Args:
+        run: with model.keras and thresholds.json.
+        root: data root, when it has moved.
+        fold: train, valid or test.
+        allow_leaks: judge although patients or pictures stand in two folds; the report says so in red.
+        progress: called with (done, all).
+        report_path: where the report goes (default: report.html in the run).
+    Returns:
+        The content of metrics.json.
+    Raises:
+        MedtfError: an unfinished run, an empty fold, a leak.
+    """
+    config, table = run.config(), run.table()
+    model = load_model(run)
+    if fold not in FOLDS or not (table.frame["fold"] == fold).any():
+        raise MedtfError(f"--split {fold}: {nearest(fold, table.frame['fold'].unique())}")
+    # what `fit --allow-leaks` insisted on stays insisted on, and in red
+    leaks = audit.refuse_leaks(table, allow=allow_leaks or bool(run.read_json("environment.json").get("leaks")))
+    found = predictions.predict(model, predictions.of_fold(table, fold), run.root(root), config, pipeline.find(config.pipeline), progress=progress)
+    chosen = run.read_json("thresholds.json")["targets"]
+    metrics = judge.judge(
+        found,
+        config,
+        chosen,
+        split=fold,
+        fingerprint=table.fingerprint(),
+        undersampled_prevalence=_undersampled(config, table),
+        warnings=_warnings(table, fold),
+        leaks=leaks,
+    )
+    found.to_parquet(run.predictions, index=False)
+    run.write_json("metrics.json", metrics)
+    excluded = pd.DataFrame(list((table.meta.get("excluded") or {}).items()), columns=["reason", "count"])
+    report.write_report(
+        report_path or run.report,
+        metrics=metrics,
+        predictions=found,
+        config_text=configs.dump(config),
+        environment=run.read_json("environment.json"),
+        folds=split.counts(table, config.targets),
+        history=pd.read_csv(run.history) if run.history.exists() else None,
+        excluded=excluded,
+        title=f"{run.folder.name}: {config.model.name} on {config.pipeline}",
+        plots_folder=run.plots,
+    )
+    return metrics
+
+
+def load_model(run: runs.Run) -> keras.Model:
+    """The best model of a run.
+
+    Raises:
+        MedtfError: the training has not ended, or the file is damaged.
+    """
+    if not run.model.exists():
+        raise MedtfError(f"{run.folder}: no model.keras yet; finish the training with `medtf fit CONFIG --run {run.folder} --resume`")
+    try:
+        return keras.saving.load_model(run.model, compile=False)
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        raise MedtfError(f"{run.model}: cannot be loaded: {str(error).splitlines()[0]}") from error
+
+
+def _undersampled(config: Config, table: Table) -> dict[str, float]:
+    """Prevalence of each binary target in the stream that training saw, where undersampling changed it."""
+    if config.data.undersample.policy == "none":
+        return {}
+    from medtf.data.dataset import order_of
+    from medtf.data.labels import encode
+    from medtf.fitting.trainer import priors
+
+    training = predictions.of_fold(table, "train")
+    labels = encode(training.frame, config.targets)
+    found = priors(config, labels, order_of(training, config, labels).epoch(0))
+    return {name: float(found[name][0]) for name, target in config.targets.items() if target.kind == "binary" and name in found}
+
+
+def _warnings(table: Table, fold: str) -> list[str]:
+    said = []
+    patients = table.frame.loc[table.frame["fold"] == fold, "patient"].nunique()
+    if patients < MANY_PATIENTS:
+        said.append(f"The {fold} fold holds {patients} patients: the intervals are wide, and may still be too narrow.")
+    if "pixels" not in table.frame:
+        said.append("The pixels were not checked for copies in two folds (medtf index --pixels): only patients were.")
+    if fold != "test":
+        said.append(f"These numbers are of the {fold} fold, which the training has seen or was steered by: they flatter the model.")
+    return said

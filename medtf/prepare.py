@@ -1,0 +1,118 @@
+"""From files (or a table) to a table with folds that may be trained on: index, pixel pass, split, leak audit."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from medtf import audit, pipeline, split, table
+from medtf.config import Config
+from medtf.data import scan as scanning
+from medtf.errors import AskedWronglyError, MedtfError
+
+Progress = Callable[[str], Callable[[int, int], None] | None]
+
+
+def quiet(_title: str) -> None:
+    """No progress."""
+
+
+def index(config: Config, source, *, root=None, jobs: int = -1, parts: Path | None = None, progress: Progress = quiet) -> table.Table:
+    """The example table of `source`, by the config's pipeline.
+
+    Raises:
+        MedtfError: nothing there that can be an example; else what the pipeline raises.
+    """
+    scan = partial(scanning.scan, jobs=jobs, parts=parts, progress=progress("headers"))
+    more = {"root": root} if root is not None else {}
+    found = pipeline.find(config.pipeline).examples(source, config, scan=scan, **more)
+    if len(found) == 0:
+        reasons = "; ".join(f"{count} x {reason}" for reason, count in list(found.reasons().items())[:5])
+        raise MedtfError(f"{source}: no file can be an example: {reasons}")
+    return found
+
+
+def check_pixels(found: table.Table, root, *, jobs: int = -1, progress: Progress = quiet) -> table.Table:
+    """Decode every image once: a column `pixels` with their hash, and what is implausible left out with its reason."""
+    import joblib
+
+    from medtf.data.pixels import check
+
+    rows = found.frame.to_dict("records")
+    report, results = progress("pixels"), []
+    # few pictures: starting processes costs more than decoding them
+    pool = joblib.Parallel(n_jobs=1 if len(rows) < 200 else jobs, return_as="generator", batch_size=32 if len(rows) >= 200 else "auto")
+    for number, result in enumerate(pool(joblib.delayed(check)(str(root), row) for row in rows), start=1):
+        results.append(result)
+        if report:
+            report(number, len(rows))
+    hashes, reasons = (pd.Series(values, dtype="str") for values in zip(*results, strict=True))
+    return found.with_frame(found.frame.assign(pixels=hashes)).leave_out(reasons)
+
+
+def training_table(
+    config: Config, root, *, parts: Path | None = None, allow_leaks: bool = False, jobs: int = -1, progress: Progress = quiet, say=lambda line: None
+) -> tuple[table.Table, list[str]]:
+    """The table that `fit` trains on, with `fold` in {train, valid, test}, and the leaks the user insists on.
+
+    Args:
+        config: `pipeline`, `targets`, `data` count.
+        root: data root.
+        parts: where an index of the root keeps its finished parts.
+        allow_leaks: go on with a split that leaks.
+        jobs: processes.
+        progress: makes a progress callback for a stage's title.
+        say: told each notable thing, in one line.
+    Raises:
+        MedtfError: what is wrong with root, table, split; LeakError among them.
+    """
+    if not Path(root).is_dir():
+        raise MedtfError(f"data root {root}: no such folder")
+    if not config.targets:
+        raise AskedWronglyError("targets: the config names nothing to learn")
+    found = table.load(config.data.table) if config.data.table else index(config, _source(config, root), parts=parts, jobs=jobs, progress=progress)
+    say(f"table: {len(found):,} examples of {found.frame['patient'].nunique():,} patients, {len(found.excluded):,} files left out")
+    for name in config.targets:
+        if name in found.frame and table.is_empty(found.frame[name]).all():
+            raise MedtfError(f"target {name!r}: no example has a label; is the label file beside the images?")
+    found = _checked(found, root, config, jobs, progress, say)
+    if "fold" not in found.frame:
+        found = split.assign(found, config.data.split, config.targets)
+    found = found.with_frame(found.frame.assign(fold=split.roles(found.frame["fold"], config.data.split)))
+    leaks = audit.refuse_leaks(found, allow=allow_leaks)
+    for fold in ("train", "valid"):
+        if not (found.frame["fold"] == fold).any():
+            raise MedtfError(f"the table has no {fold} fold: split it with `medtf split`, or set data.split")
+    return found, leaks
+
+
+def _source(config: Config, root):
+    """What a pipeline indexes when no table is given: the root, or for `table` the one sheet that lies in it."""
+    if config.pipeline != "table":
+        return root
+    sheets = [p for p in sorted(Path(root).iterdir()) if p.suffix.lower() in (".csv", ".tsv", ".xlsx", ".xls")]
+    if len(sheets) != 1:
+        raise MedtfError(f"{root}: expected one sheet (.csv, .xlsx, ...) beside the images, found {len(sheets)}; make the table with `medtf index table SHEET` and set data.table")
+    return sheets[0]
+
+
+def _checked(found: table.Table, root, config: Config, jobs: int, progress: Progress, say) -> table.Table:
+    """The pixel pass, where it has not been done and is cheap enough; else what it would cost, measured."""
+    if "pixels" in found.frame:
+        return found
+    if len(found) <= config.data.check_pixels_up_to:
+        checked = check_pixels(found, root, jobs=jobs, progress=progress)
+        gone = len(found) - len(checked)
+        say(f"pixels: all decoded and hashed, {gone} implausible and left out" if gone else "pixels: all decoded and hashed, all plausible")
+        return checked
+    sample = found.with_frame(found.frame.sample(200, random_state=0))
+    start = time.perf_counter()
+    check_pixels(sample, root, jobs=1)
+    minutes = (time.perf_counter() - start) / 200 * len(found) / 60
+    say(
+        f"pixels: not checked for copies and garbage: {len(found):,} images, about {minutes:.0f} minutes on one core; "
+        "do it once with `medtf index ... --pixels`, or raise data.check_pixels_up_to"
+    )
+    return found

@@ -1,0 +1,166 @@
+import os
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from medtf.evaluate import plots
+from medtf.evaluate.figures import figures
+from medtf.evaluate.judge import judge
+from medtf.evaluate.report import write_report
+
+FOLDS = pd.DataFrame({"fold": ["train", "test"], "examples": [12345, 120], "patients": [400, 40]})
+HISTORY = pd.DataFrame({"epoch": [0, 1], "loss": [0.7, 0.5], "val_loss": [0.6, 0.55]})
+
+
+@pytest.fixture
+def written(tmp_path, config, predicted, at, monkeypatch):
+    """Write a report and read it; figures are drawn but not rendered, which takes most of the time, unless `rendered`."""
+
+    def build(targets=None, frame=None, rendered=False, **options):
+        if not rendered:
+            monkeypatch.setattr(plots, "png", lambda figure: b"no picture")
+        frame = predicted() if frame is None else frame
+        settings = config(
+            targets or {"any": {"binary": {"positive": "bleeding"}}}, evaluate={"prevalence": 0.144, "replicates": 50}
+        )
+        found = judge(frame, settings, at(*settings.targets), split="test", fingerprint="abc123")
+        options = {
+            "config_text": "a: 1",
+            "environment": {"keras": "3.15"},
+            "folds": FOLDS,
+            "history": HISTORY,
+        } | options
+        return write_report(tmp_path / "report.html", metrics=found, predictions=frame, **options).read_text()
+
+    return build
+
+
+def test_report_is_self_contained(written):
+    text = written(rendered=True)
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//""", text)
+    assert not re.search(r"<script|<link|@import|url\(", text)
+    assert set(re.findall(r'<img src="([^"]{22})', text)) == {"data:image/png;base64,"}
+    assert text.count("<img") == 4  # ROC, precision and recall, confusion, training
+
+
+def test_report_says_what_it_is_and_defines_its_words(written):
+    text = re.sub(r"\s+", " ", written())
+    for wanted in (
+        "For research use; not a medical device.",
+        "any = bleeding",
+        "the miss rate",
+        "Missed positives divided by all examples",
+        "given in the config",
+        "percentile bootstrap over patients",
+        "abc123",
+        "12,345",
+        "120 examples of 40 patients",
+    ):
+        assert wanted in text, wanted
+
+
+def test_anchors_of_the_contents_exist(written, predicted):
+    text = written({"any": "binary", "sex": "binary"}, frame=predicted(targets=("any", "sex")))
+    wanted = set(re.findall(r'href="#([^"]+)"', text))
+    assert "overview" in wanted
+    assert wanted <= set(re.findall(r'id="([^"]+)"', text))
+
+
+def test_names_are_escaped(written):
+    evil = "<script>alert(1)</script>"
+    text = written(
+        {"any": {"binary": {"positive": evil}}},
+        title=evil,
+        config_text=evil,
+        environment={evil: evil},
+        warnings=[evil],
+        leaks=[evil],
+        excluded=pd.DataFrame({"reason": [evil], "count": [2]}),
+        folds=pd.DataFrame({evil: [evil]}),
+    )
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;alert(1)") >= 9
+
+
+def test_leaks_stand_in_red_above_the_numbers(written):
+    text = written(leaks=["patient p1 stands in two folds"])
+    assert "not to be trusted" in text
+    assert text.index("patient p1 stands in two folds") < text.index('class="headline"')
+    assert "not to be trusted" not in written()
+
+
+def test_a_single_class_and_no_history_still_give_a_report(written, predicted):
+    text = written(frame=predicted().assign(any_true=0.0), history=None)
+    assert "one class only" in text
+    assert text.count("<img") == 1  # the confusion
+
+
+def test_one_example_a_patient_has_no_second_column(written, predicted):
+    assert "Per patient<small>" in written()
+    assert "Per patient<small>" not in written(frame=predicted(per=1))
+
+
+def test_every_kind_of_target_is_reported(written, predicted):
+    frame = predicted().assign(age=lambda t: t["row"] * 1.0, age_true=lambda t: t["row"] + 1.0, site_0=0.4, site_1=0.6)
+    frame["site_true"] = frame["any_true"]
+    text = written({"any": "binary", "age": "regression", "site": {"classes": ["HH", "IOP"]}}, frame=frame)
+    for wanted in ("Mean absolute error", "Cohen&#39;s kappa", "IOP", "Floor"):
+        assert wanted in text, wanted
+
+
+def test_a_failed_write_leaves_the_old_report(written, tmp_path, monkeypatch):
+    written()
+    old = (tmp_path / "report.html").read_bytes()
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        written(title="another")
+    assert (tmp_path / "report.html").read_bytes() == old
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_plots_are_written_beside_the_report(written, tmp_path):
+    written(rendered=True, plots_folder=tmp_path / "plots")
+    names = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert names == ["confusion_any.png", "history.png", "precision_recall_any.png", "roc_any.png"]
+    assert (tmp_path / "plots" / "roc_any.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_roc_shows_curve_interval_and_threshold(config, predicted, at):
+    frame = predicted()
+    found = judge(frame, config(evaluate={"replicates": 50}), at("any"), split="test", fingerprint="f")
+    drawn = {name: figure for name, _, _, figure in figures(found, frame)}
+    axes = drawn["roc_any"].axes[0]
+    labels = " ".join(text.get_text() for text in axes.get_legend().get_texts())
+    auc = found["targets"]["any"]["auc"]
+    assert f"AUC {auc['value']:.3f}  ({auc['low']:.3f} to {auc['high']:.3f})" in labels
+    dot = next(line for line in axes.get_lines() if line.get_label().startswith("threshold"))
+    numbers = found["targets"]["any"]
+    assert dot.get_xydata()[0] == pytest.approx([1 - numbers["specificity"]["value"], numbers["sensitivity"]["value"]])
+
+
+def test_confusion_prints_counts_and_row_shares():
+    texts = {text.get_text() for text in plots.confusion([[3, 1], [0, 0]], ["yes$", "no"]).axes[0].texts}
+    assert texts == {"3\n75.0%", "1\n25.0%", "0\n–"}
+    assert plots.png(plots.confusion([[3, 1], [0, 0]], ["a$b$c", "no"])).startswith(b"\x89PNG")
+
+
+def test_history_marks_the_best_epoch():
+    figure = plots.history(HISTORY)
+    assert isinstance(figure, Figure)
+    assert any("best: epoch 2" in line.get_label() for line in figure.axes[0].get_lines())
+
+
+def test_package_imports_no_framework():
+    code = (
+        "import sys, medtf.evaluate.judge, medtf.evaluate.report, medtf.evaluate.thresholds;"
+        "sys.exit(bool({'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
