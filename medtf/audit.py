@@ -28,7 +28,9 @@ def refuse_leaks(table: Table, *, allow: bool = False) -> list[str]:
     found = leaks(table)
     if found and not allow:
         raise LeakError(
-            "the split leaks: " + "; ".join(found) + ". Split again by patient (`medtf split`), remove the copies, or insist with --allow-leaks"
+            "the split leaks: "
+            + "; ".join(found)
+            + ". Split again by patient (`medtf split`), remove the copies, or insist with --allow-leaks"
         )
     return found
 
@@ -46,7 +48,9 @@ def _shared(frame: pd.DataFrame, column: str, one: str, many: str) -> list[str]:
             rows = frame.index[(frame[column] == value) & frame["fold"].isin([a, b])]
             # each fold shows one of its rows, so that the pair can be looked at
             ids = [int(rows[(frame.loc[rows, "fold"] == fold).to_numpy()][0]) for fold in (a, b)]
-            listed.append(f"{value[:8]} (rows {ids[0]} and {ids[1]}: {frame.loc[ids[0], 'path']}, {frame.loc[ids[1], 'path']})")
+            listed.append(
+                f"{value[:8]} (rows {ids[0]} and {ids[1]}: {frame.loc[ids[0], 'path']}, {frame.loc[ids[1], 'path']})"
+            )
         more = f" and {len(both) - SHOWN} more" if len(both) > SHOWN else ""
         found.append(f"{len(both)} {one if len(both) == 1 else many} in both {a} and {b}: {', '.join(listed)}{more}")
     return found

@@ -74,7 +74,9 @@ class Data(_Strict):
     table: str | None = None
     columns: dict[str, str] = {}
     split: Split = Split()
-    undersample: Annotated[Undersample, BeforeValidator(lambda v: {"policy": v} if isinstance(v, str) else v)] = Undersample()
+    undersample: Annotated[Undersample, BeforeValidator(lambda v: {"policy": v} if isinstance(v, str) else v)] = (
+        Undersample()
+    )
     on_error: Literal["fail"] = "fail"
     check_pixels_up_to: int = Field(20_000, ge=0)  # examples; above this `fit` says what the pixel pass would cost
 
@@ -87,7 +89,9 @@ class Input(_Strict):
     window_jitter: tuple[float, float] = (0.0, 0.0)  # standard deviations of centre and width, HU; training only
     aspect: Literal["pad", "stretch"] = "pad"
     channels: Literal[1, 3] = 1  # of a PNG or JPEG; colour as grey unless 3
-    intensity: Literal["full", "percentile"] = "percentile"  # radiographs in DICOM: the stored range, or 0.5th to 99.5th percentile
+    intensity: Literal["full", "percentile"] = (
+        "percentile"  # radiographs in DICOM: the stored range, or 0.5th to 99.5th percentile
+    )
 
     @field_validator("size")
     @classmethod
@@ -168,7 +172,9 @@ class Evaluate(_Strict):
     """How the model is judged."""
 
     threshold: Literal["youden"] | float = "youden"  # chosen on the validation fold
-    prevalence: float | None = Field(None, gt=0, lt=1)  # for predictive values, beside that of the data
+    prevalence: float | None = Field(
+        None, gt=0, lt=1
+    )  # of the first target, for predictive values beside those at the data's
     replicates: int = Field(1000, ge=0)  # of the patient bootstrap
     aggregate: Literal["max", "mean"] = "max"  # slices to a patient
 
@@ -196,7 +202,9 @@ class Config(_Strict):
     def _names(self):
         for name in self.targets:
             if not name.replace("_", "").isalnum():
-                raise ValueError(f"target {name!r}: expected letters, digits and _ (map the column with data.columns: {{new_name: {name!r}}})")
+                raise ValueError(
+                    f"target {name!r}: expected letters, digits and _ (map the column with data.columns: {{new_name: {name!r}}})"
+                )
         for key, names in (("train.loss_weights", self.train.loss_weights), ("data.split.stratify", ())):
             for name in names:
                 if name not in self.targets:
@@ -236,7 +244,9 @@ def dump(config: Config) -> str:
 
 def shipped() -> list[str]:
     """Names of the configs that come with medtf."""
-    return sorted(p.name.removesuffix(".yaml") for p in resources.files("medtf.configs").iterdir() if p.name.endswith(".yaml"))
+    return sorted(
+        p.name.removesuffix(".yaml") for p in resources.files("medtf.configs").iterdir() if p.name.endswith(".yaml")
+    )
 
 
 def _read(source: str) -> tuple[str, str]:
@@ -251,6 +261,7 @@ def _read(source: str) -> tuple[str, str]:
 
 
 def override(raw: dict, override: str) -> None:
+    """Set one `a.b=value` in a plain dict, in place."""
     key, equals, value = override.partition("=")
     if not equals or not key:
         raise AskedWronglyError(f"--set {override!r}: expected key=value, such as train.epochs=3")
@@ -259,7 +270,11 @@ def override(raw: dict, override: str) -> None:
     for part in parents:
         child = node.get(part)
         # `undersample: fixed` may become a mapping when one of its keys is set
-        node[part] = dict(child) if isinstance(child, dict) else ({} if child is None else {"policy": child} if part == "undersample" else {})
+        node[part] = (
+            dict(child)
+            if isinstance(child, dict)
+            else ({} if child is None else {"policy": child} if part == "undersample" else {})
+        )
         node = node[part]
     try:
         node[last] = yaml.safe_load(value)

@@ -103,7 +103,8 @@ def precision() -> list[Fact]:
     from medtf.precision import choose
 
     try:
-        policy, jit, reason = choose("auto", "auto")
+        with quiet():
+            policy, jit, reason = choose("auto", "auto")
     except Exception as error:  # named by devices() already
         return [Fact("auto", f"unknown ({type(error).__name__})")]
     return [Fact("precision", policy), Fact("jit", "on" if jit else "off"), Fact("why", reason)]
@@ -129,7 +130,7 @@ def decoders() -> list[Fact]:
 
 
 def wandb_state() -> list[Fact]:
-    """W&B's version, whether it holds a key (which is not read), and its mode. The server is not asked."""
+    """W&B's version, whether a key for it is here (which is not shown), and its mode. The server is not asked."""
     host = re.sub(r"^https?://", "", os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").split("/")[0]
     files = [os.environ.get("NETRC") or "~/.netrc", "~/_netrc"]
     logged_in = "WANDB_API_KEY" in os.environ or any(_names_host(Path(f).expanduser(), host) for f in files)

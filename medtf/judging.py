@@ -13,7 +13,9 @@ from medtf.table import FOLDS, Table
 MANY_PATIENTS = 30  # below this many patients an interval says little
 
 
-def evaluate(run: runs.Run, *, root=None, fold: str = "test", allow_leaks: bool = False, progress=None, report_path=None) -> dict:
+def evaluate(
+    run: runs.Run, *, root=None, fold: str = "test", allow_leaks: bool = False, progress=None, report_path=None
+) -> dict:
     """Judge a trained run on one fold.
 
     Args:
@@ -34,7 +36,14 @@ def evaluate(run: runs.Run, *, root=None, fold: str = "test", allow_leaks: bool 
         raise MedtfError(f"--split {fold}: {nearest(fold, table.frame['fold'].unique())}")
     # what `fit --allow-leaks` insisted on stays insisted on, and in red
     leaks = audit.refuse_leaks(table, allow=allow_leaks or bool(run.read_json("environment.json").get("leaks")))
-    found = predictions.predict(model, predictions.of_fold(table, fold), run.root(root), config, pipeline.find(config.pipeline), progress=progress)
+    found = predictions.predict(
+        model,
+        predictions.of_fold(table, fold),
+        run.root(root),
+        config,
+        pipeline.find(config.pipeline),
+        progress=progress,
+    )
     chosen = run.read_json("thresholds.json")["targets"]
     metrics = judge.judge(
         found,
@@ -71,7 +80,9 @@ def load_model(run: runs.Run) -> keras.Model:
         MedtfError: the training has not ended, or the file is damaged.
     """
     if not run.model.exists():
-        raise MedtfError(f"{run.folder}: no model.keras yet; finish the training with `medtf fit CONFIG --run {run.folder} --resume`")
+        raise MedtfError(
+            f"{run.folder}: no model.keras yet; finish the training with `medtf fit CONFIG --run {run.folder} --resume`"
+        )
     try:
         return keras.saving.load_model(run.model, compile=False)
     except (ValueError, OSError, TypeError, KeyError) as error:
@@ -89,7 +100,11 @@ def _undersampled(config: Config, table: Table) -> dict[str, float]:
     training = predictions.of_fold(table, "train")
     labels = encode(training.frame, config.targets)
     found = priors(config, labels, order_of(training, config, labels).epoch(0))
-    return {name: float(found[name][0]) for name, target in config.targets.items() if target.kind == "binary" and name in found}
+    return {
+        name: float(found[name][0])
+        for name, target in config.targets.items()
+        if target.kind == "binary" and name in found
+    }
 
 
 def _warnings(table: Table, fold: str) -> list[str]:
@@ -100,5 +115,7 @@ def _warnings(table: Table, fold: str) -> list[str]:
     if "pixels" not in table.frame:
         said.append("The pixels were not checked for copies in two folds (medtf index --pixels): only patients were.")
     if fold != "test":
-        said.append(f"These numbers are of the {fold} fold, which the training has seen or was steered by: they flatter the model.")
+        said.append(
+            f"These numbers are of the {fold} fold, which the training has seen or was steered by: they flatter the model."
+        )
     return said

@@ -32,7 +32,9 @@ def find(name: str) -> ModuleType:
     elif name in shipped():
         module = importlib.import_module(f"medtf.pipelines.{name}")
     else:
-        raise AskedWronglyError(f"unknown pipeline {name!r}: {nearest(name, shipped())} (or give the path of a .py file)")
+        raise AskedWronglyError(
+            f"unknown pipeline {name!r}: {nearest(name, shipped())} (or give the path of a .py file)"
+        )
     for function in ("examples", "dataset"):
         if not callable(getattr(module, function, None)):
             raise AskedWronglyError(f"pipeline {name!r} has no function {function}(): see CONTRIBUTING.md")

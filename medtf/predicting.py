@@ -27,15 +27,19 @@ def predict_files(run: runs.Run, files, *, progress: prepare.Progress = prepare.
     frame = partial(scanning.scan, progress=progress("headers"))(root, paths)
     wants_hounsfield = config.input.windows is not None
     fits = (frame["modality"] == "CT") == wants_hounsfield
-    frame.loc[(frame["excluded"] == "") & ~fits, "excluded"] = "not CT, which this model was trained on" if wants_hounsfield else "CT, which this model was not trained on"
-    frame = frame.assign(**{name: np.nan for name in config.targets})
+    frame.loc[(frame["excluded"] == "") & ~fits, "excluded"] = (
+        "not CT, which this model was trained on" if wants_hounsfield else "CT, which this model was not trained on"
+    )
+    frame = frame.assign(**dict.fromkeys(config.targets, np.nan))
     table = Table(frame).leave_out(frame["excluded"])
     table = prepare.check_pixels(table, root, progress=progress) if len(table) else table
     if len(table) == 0:
         reasons = "; ".join(f"{count} x {reason}" for reason, count in list(table.reasons().items())[:5])
         raise MedtfError(f"no file can be predicted: {reasons}")
     unlabelled = table.with_frame(table.frame.drop(columns=["excluded"]))
-    found = predictions.predict(model, unlabelled, root, config, pipeline.find(config.pipeline), progress=progress("predictions"))
+    found = predictions.predict(
+        model, unlabelled, root, config, pipeline.find(config.pipeline), progress=progress("predictions")
+    )
     made = pd.DataFrame({"path": table.frame["path"], "frame": table.frame["read_frame"]})
     for name, target in config.targets.items():
         if target.kind == "multiclass":
@@ -46,7 +50,11 @@ def predict_files(run: runs.Run, files, *, progress: prepare.Progress = prepare.
         if target.kind == "binary":
             made[f"{name}_above_threshold"] = (found[name] >= chosen[name]["value"]).astype(int)
     made["reason"] = ""
-    return pd.concat([made, table.excluded], ignore_index=True).sort_values(["path", "frame"], kind="stable").fillna({"reason": ""})
+    return (
+        pd.concat([made, table.excluded], ignore_index=True)
+        .sort_values(["path", "frame"], kind="stable")
+        .fillna({"reason": ""})
+    )
 
 
 def _below_one_root(files) -> tuple[Path, list[str]]:

@@ -25,8 +25,10 @@ def predict(model: keras.Model, table: Table, root, config: Config, module, *, p
         done += len(images)
         if progress:
             progress(done, len(table))
-    frame = pd.DataFrame({"row": table.frame.get("row", pd.Series(range(len(table)))), "patient": table.frame["patient"]})
-    frame["fold"] = table.frame["fold"] if "fold" in table.frame else ""
+    frame = pd.DataFrame(
+        {"row": table.frame.get("row", pd.Series(range(len(table)))), "patient": table.frame["patient"]}
+    )
+    frame["fold"] = table.frame.get("fold", "")
     labels = encode(table.frame, config.targets)
     columns = {}
     for name, target in config.targets.items():

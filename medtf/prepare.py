@@ -19,7 +19,9 @@ def quiet(_title: str) -> None:
     """No progress."""
 
 
-def index(config: Config, source, *, root=None, jobs: int = -1, parts: Path | None = None, progress: Progress = quiet) -> table.Table:
+def index(
+    config: Config, source, *, root=None, jobs: int = -1, parts: Path | None = None, progress: Progress = quiet
+) -> table.Table:
     """The example table of `source`, by the config's pipeline.
 
     Raises:
@@ -43,7 +45,9 @@ def check_pixels(found: table.Table, root, *, jobs: int = -1, progress: Progress
     rows = found.frame.to_dict("records")
     report, results = progress("pixels"), []
     # few pictures: starting processes costs more than decoding them
-    pool = joblib.Parallel(n_jobs=1 if len(rows) < 200 else jobs, return_as="generator", batch_size=32 if len(rows) >= 200 else "auto")
+    pool = joblib.Parallel(
+        n_jobs=1 if len(rows) < 200 else jobs, return_as="generator", batch_size=32 if len(rows) >= 200 else "auto"
+    )
     for number, result in enumerate(pool(joblib.delayed(check)(str(root), row) for row in rows), start=1):
         results.append(result)
         if report:
@@ -53,7 +57,14 @@ def check_pixels(found: table.Table, root, *, jobs: int = -1, progress: Progress
 
 
 def training_table(
-    config: Config, root, *, parts: Path | None = None, allow_leaks: bool = False, jobs: int = -1, progress: Progress = quiet, say=lambda line: None
+    config: Config,
+    root,
+    *,
+    parts: Path | None = None,
+    allow_leaks: bool = False,
+    jobs: int = -1,
+    progress: Progress = quiet,
+    say=lambda line: None,
 ) -> tuple[table.Table, list[str]]:
     """The table that `fit` trains on, with `fold` in {train, valid, test}, and the leaks the user insists on.
 
@@ -72,8 +83,14 @@ def training_table(
         raise MedtfError(f"data root {root}: no such folder")
     if not config.targets:
         raise AskedWronglyError("targets: the config names nothing to learn")
-    found = table.load(config.data.table) if config.data.table else index(config, _source(config, root), parts=parts, jobs=jobs, progress=progress)
-    say(f"table: {len(found):,} examples of {found.frame['patient'].nunique():,} patients, {len(found.excluded):,} files left out")
+    found = (
+        table.load(config.data.table)
+        if config.data.table
+        else index(config, _source(config, root), parts=parts, jobs=jobs, progress=progress)
+    )
+    say(
+        f"table: {len(found):,} examples of {found.frame['patient'].nunique():,} patients, {len(found.excluded):,} files left out"
+    )
     for name in config.targets:
         if name in found.frame and table.is_empty(found.frame[name]).all():
             raise MedtfError(f"target {name!r}: no example has a label; is the label file beside the images?")
@@ -94,7 +111,10 @@ def _source(config: Config, root):
         return root
     sheets = [p for p in sorted(Path(root).iterdir()) if p.suffix.lower() in (".csv", ".tsv", ".xlsx", ".xls")]
     if len(sheets) != 1:
-        raise MedtfError(f"{root}: expected one sheet (.csv, .xlsx, ...) beside the images, found {len(sheets)}; make the table with `medtf index table SHEET` and set data.table")
+        raise MedtfError(
+            f"{root}: expected one sheet (.csv, .xlsx, ...) beside the images, found {len(sheets)};"
+            " make the table with `medtf index table SHEET` and set data.table"
+        )
     return sheets[0]
 
 
@@ -105,7 +125,11 @@ def _checked(found: table.Table, root, config: Config, jobs: int, progress: Prog
     if len(found) <= config.data.check_pixels_up_to:
         checked = check_pixels(found, root, jobs=jobs, progress=progress)
         gone = len(found) - len(checked)
-        say(f"pixels: all decoded and hashed, {gone} implausible and left out" if gone else "pixels: all decoded and hashed, all plausible")
+        say(
+            f"pixels: all decoded and hashed, {gone} implausible and left out"
+            if gone
+            else "pixels: all decoded and hashed, all plausible"
+        )
         return checked
     sample = found.with_frame(found.frame.sample(200, random_state=0))
     start = time.perf_counter()

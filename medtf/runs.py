@@ -69,7 +69,9 @@ class Run:
         """
         root = Path(given or json.loads(self._text("local.json"))["data"])
         if not root.is_dir():
-            raise MedtfError(f"data root {root}: no such folder{'' if given else ' any more: say where it is with --data'}")
+            raise MedtfError(
+                f"data root {root}: no such folder{'' if given else ' any more: say where it is with --data'}"
+            )
         return root
 
     def write_json(self, name: str, content: dict) -> Path:
@@ -125,7 +127,12 @@ def write_text(path: Path, text: str) -> Path:
 
 def environment(**more) -> dict:
     """Versions, and what the caller knows of devices and precision. No host name, no user, no path."""
-    found = {"schema": SCHEMA, "medtf": __version__, "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    found = {
+        "schema": SCHEMA,
+        "medtf": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
     for package in PACKAGES:
         try:
             found[package] = version(package)

@@ -27,16 +27,22 @@ def assign(table: Table, split: Split, targets: dict[str, Target] | None = None)
     """
     frame = table.frame
     if "patient" not in frame or is_empty(frame["patient"]).any():
-        raise MedtfError("the table has rows without a patient: patients cannot be kept in one fold (map the column with data.columns: {patient: ...})")
+        raise MedtfError(
+            "the table has rows without a patient: patients cannot be kept in one fold (map the column with data.columns: {patient: ...})"
+        )
     columns = split.stratify or tuple(name for name in targets or {} if name in frame)
     for name in columns:
         if name not in frame:
-            raise AskedWronglyError(f"data.split.stratify: {name!r} is no column of the table: {nearest(name, frame.columns)}")
+            raise AskedWronglyError(
+                f"data.split.stratify: {name!r} is no column of the table: {nearest(name, frame.columns)}"
+            )
     if split.folds:
         names, sizes = [str(k) for k in range(split.folds)], np.full(split.folds, 1 / split.folds)
     else:
         if split.valid + split.test >= 1:
-            raise AskedWronglyError(f"data.split: valid {split.valid:g} + test {split.test:g} leave nothing to train on")
+            raise AskedWronglyError(
+                f"data.split: valid {split.valid:g} + test {split.test:g} leave nothing to train on"
+            )
         wanted = {"train": 1 - split.valid - split.test, "valid": split.valid, "test": split.test}
         names = [n for n in FOLDS if wanted[n] > 0]
         sizes = np.array([wanted[n] for n in names])
@@ -57,7 +63,9 @@ def _needs(frame: pd.DataFrame, codes: np.ndarray, patients: int, columns) -> np
     for name in columns:
         values = frame[name]
         known = ~is_empty(values)
-        if pd.api.types.is_numeric_dtype(values) and values.nunique() > 10:  # ages and the like: five bins of equal size
+        if (
+            pd.api.types.is_numeric_dtype(values) and values.nunique() > 10
+        ):  # ages and the like: five bins of equal size
             values = pd.qcut(values.where(known), 5, labels=False, duplicates="drop")
         for value in sorted(values[known].unique(), key=str):
             count = np.bincount(codes[(values == value).to_numpy() & known], minlength=patients).astype(float)
@@ -96,7 +104,9 @@ def given(values: pd.Series, column: str) -> pd.Series:
     names = names.map(lambda v: FOLD_NAMES.get(v, v))
     strange = sorted(set(names[~names.isin(FOLDS) & ~names.str.fullmatch(r"\d+")]))
     if strange:
-        raise AskedWronglyError(f"column {column!r}: {strange[0]!r} is no fold: expected train, valid, test (or 0, 1, 2, ... for k folds)")
+        raise AskedWronglyError(
+            f"column {column!r}: {strange[0]!r} is no fold: expected train, valid, test (or 0, 1, 2, ... for k folds)"
+        )
     return names.astype("str")
 
 
@@ -109,7 +119,9 @@ def roles(folds: pd.Series, split: Split) -> pd.Series:
     if split.test_fold >= count:
         raise AskedWronglyError(f"data.split.test_fold {split.test_fold}: the table has folds 0 to {count - 1}")
     valid = (split.test_fold + 1) % count
-    return pd.Series(np.where(numbers == split.test_fold, "test", np.where(numbers == valid, "valid", "train")), dtype="str")
+    return pd.Series(
+        np.where(numbers == split.test_fold, "test", np.where(numbers == valid, "valid", "train")), dtype="str"
+    )
 
 
 def counts(table: Table, targets: dict[str, Target]) -> pd.DataFrame:

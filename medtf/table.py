@@ -55,13 +55,22 @@ class Table:
         """Move the rows whose reason is not empty to `excluded`."""
         gone = reasons != ""
         more = pd.DataFrame({"path": self.frame.loc[gone, "path"], "reason": reasons[gone]})
-        return Table(self.frame[~gone].reset_index(drop=True), pd.concat([self.excluded, more], ignore_index=True), self.meta)
+        return Table(
+            self.frame[~gone].reset_index(drop=True), pd.concat([self.excluded, more], ignore_index=True), self.meta
+        )
 
     def reasons(self) -> dict[str, int]:
         """How many files were left out for which reason, most frequent first; numbers in a reason are folded."""
         folded = self.excluded["reason"].astype(str).str.replace(r"-?\d+(\.\d+)?", "N", regex=True)
         names = self.excluded.groupby(folded, sort=False)["reason"].agg(["first", "size"])
-        return {row.first if row.size == 1 else name: int(row["size"]) for name, row in names.sort_values("size", ascending=False).iterrows()} if len(names) else {}
+        return (
+            {
+                row.first if row.size == 1 else name: int(row["size"])
+                for name, row in names.sort_values("size", ascending=False).iterrows()
+            }
+            if len(names)
+            else {}
+        )
 
 
 def save(table: Table, path) -> Path:
@@ -101,7 +110,9 @@ def load(path) -> Table:
     if meta["schema"] > SCHEMA:
         raise AskedWronglyError(f"{path}: schema {meta['schema']}, this medtf reads up to {SCHEMA}: update medtf")
     beside = path.with_suffix(".excluded.csv")
-    excluded = pd.read_csv(beside, dtype=str, keep_default_na=False) if beside.exists() else Table(pd.DataFrame()).excluded
+    excluded = (
+        pd.read_csv(beside, dtype=str, keep_default_na=False) if beside.exists() else Table(pd.DataFrame()).excluded
+    )
     return Table(arrow.to_pandas(), excluded, meta)
 
 

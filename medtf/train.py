@@ -47,7 +47,9 @@ def fit(config: Config, root, run: runs.Run, *, allow_leaks: bool = False, told:
     """
     told = told or Told()
     parts = run.folder.with_name(f".{run.folder.name}.index")
-    table, leaks = prepare.training_table(config, root, parts=parts, allow_leaks=allow_leaks, progress=told.progress, say=told.say)
+    table, leaks = prepare.training_table(
+        config, root, parts=parts, allow_leaks=allow_leaks, progress=told.progress, say=told.say
+    )
     session = Session(config, table, root, told)  # everything that can be wrong is found before the folder is made
     environment = runs.environment(**session.machine, backend=keras.backend.backend(), leaks=leaks)
     run.create(config, table, root, environment)
@@ -86,7 +88,7 @@ class Session:
         steps = data.steps_an_epoch(self.folds["train"], config)
         self.place = Place(config.train.epochs, steps)
         order = data.order_of(self.folds["train"], config)
-        if steps * config.train.epochs < 200 and config.model.norm == "batch" or config.train.batch_size < 8:
+        if (steps * config.train.epochs < 200 and config.model.norm == "batch") or config.train.batch_size < 8:
             told.say(
                 f"batch norm: {steps * config.train.epochs} steps of {config.train.batch_size} examples are few for its statistics; "
                 "consider model.norm: group, more epochs or larger batches"
@@ -103,9 +105,14 @@ class Session:
         )
         if config.model.weights not in ("none", "imagenet"):
             matched = transfer.load(self.model, config.model.weights)
-            told.say(f"weights from {config.model.weights}: " + ", ".join(f"{count} layers {what}" for what, count in matched.items()))
+            told.say(
+                f"weights from {config.model.weights}: "
+                + ", ".join(f"{count} layers {what}" for what, count in matched.items())
+            )
         self.trainer = trainer.make(self.model, config, self.labels, steps=steps * config.train.epochs, jit=self.jit)
-        undersampled = f", {config.data.undersample.policy} undersampling" if config.data.undersample.policy != "none" else ""
+        undersampled = (
+            f", {config.data.undersample.policy} undersampling" if config.data.undersample.policy != "none" else ""
+        )
         told.say(
             f"{config.model.name}: {self.model.count_params():,} parameters; {order.length():,} of {len(order.rows):,} training examples an epoch"
             f"{undersampled}; {config.train.epochs} epochs of {steps} steps of {config.train.batch_size}"
@@ -125,8 +132,12 @@ class Session:
         # === Callbacks; the checkpoint comes last, so that it saves what the others know ===
         history = callbacks.History(run.history)
         best = callbacks.Best(run.best, config.train.monitor, config.train.early_stopping)
-        report = callbacks.Report(place, config.train.batch_size, self.told.say, self.told.bar, lambda: float(waited.numpy()))
-        seek = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: (epoch.assign(e), step.assign(place.step if e == place.epoch else 0)))
+        report = callbacks.Report(
+            place, config.train.batch_size, config.targets, self.told.say, self.told.bar, lambda: float(waited.numpy())
+        )
+        seek = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda e, logs: (epoch.assign(e), step.assign(place.step if e == place.epoch else 0))
+        )
         averaged = [callbacks.Averaged()] if config.train.ema else []
 
         # === Fit ===
@@ -147,6 +158,7 @@ class Session:
                     initial_epoch=place.epoch,
                     epochs=last,
                     callbacks=[*averaged, seek, report, history, best, checkpoint],
+                    shuffle=False,
                     verbose=0,
                 )
                 stopped_early = self.trainer.stop_training
@@ -155,17 +167,23 @@ class Session:
         weights, state = read_arrays(run.best)
         for variable, value in zip(self.trainer.weights, [weights[f"w{i}"] for i in range(len(weights))], strict=True):
             variable.assign(value)
-        self.told.say(f"best epoch by {config.train.monitor}: {state['epoch']}" + (" (stopped early)" if stopped_early else ""))
+        self.told.say(
+            f"best epoch by {config.train.monitor}: {state['epoch']}" + (" (stopped early)" if stopped_early else "")
+        )
         save_model(self.model, run)
 
         # === Threshold, from the validation fold alone ===
         found = predictions.predict(self.model, self.folds["valid"], self.root, config, self.module)
-        chosen = thresholds.choose(found, config.targets, config.evaluate.threshold, aggregate=config.evaluate.aggregate)
+        chosen = thresholds.choose(
+            found, config.targets, config.evaluate.threshold, aggregate=config.evaluate.aggregate
+        )
         speed = report.speed()
         run.write_json("environment.json", run.read_json("environment.json") | speed)
         run.write_json("thresholds.json", {"schema": runs.SCHEMA, "epoch": state["epoch"], "targets": chosen})
         if speed["examples_per_second"]:
-            self.told.say(f"speed: {speed['examples_per_second']:.1f} examples/s, waited for input {speed['input_wait_share']:.1%} of the time")
+            self.told.say(
+                f"speed: {speed['examples_per_second']:.1f} examples/s, waited for input {speed['input_wait_share']:.1%} of the time"
+            )
         return run
 
 
@@ -185,7 +203,10 @@ def small(table: Table, config: Config) -> tuple[Table, Config]:
     for fold in ("train", "valid", "test"):
         frame = table.frame[table.frame["fold"] == fold]
         classes = encode(frame, {first: config.targets[first]})[first][:, 0] if len(frame) else np.zeros(0)
-        mixed = np.argsort(np.argsort(np.lexsort((np.arange(len(frame)), classes)), kind="stable") % max(1, len(frame) // 2), kind="stable")
+        mixed = np.argsort(
+            np.argsort(np.lexsort((np.arange(len(frame)), classes)), kind="stable") % max(1, len(frame) // 2),
+            kind="stable",
+        )
         rows += list(frame.index[np.sort(mixed[: config.train.batch_size])])
     frame = table.frame.loc[rows]
     batch = int(min(config.train.batch_size, (frame["fold"] == "train").sum()))

@@ -39,7 +39,9 @@ def examples(root, config, *, scan=scanning.scan) -> Table:
         raise MedtfError(f"{root}: {sheets[0].name} is there, but no folder {sheets[0].stem}/ with its images")
     frame = scan(root, files)
     frame.loc[(frame["excluded"] == "") & (frame["modality"] != "CT"), "excluded"] = "not CT, by Modality (0008,0060)"
-    frame.loc[(frame["excluded"] == "") & (frame["patient"] == ""), "excluded"] = "no PatientID (0010,0020): it cannot be kept in one fold"
+    frame.loc[(frame["excluded"] == "") & (frame["patient"] == ""), "excluded"] = (
+        "no PatientID (0010,0020): it cannot be kept in one fold"
+    )
     if labels is None:
         frame = frame.assign(**dict.fromkeys(SUBTYPES, float("nan")))
     else:
@@ -71,14 +73,20 @@ def read_labels(sheet: Path) -> pd.DataFrame:
     rows = rows.assign(image=parts[0], label=parts[1])
     strange = rows[~rows["label"].isin(SUBTYPES)]
     if len(strange):
-        raise MedtfError(f"{sheet}: row {strange.index[0] + 2}: {strange['ID'].iloc[0]!r} names no label; expected ID_..._ and one of {', '.join(SUBTYPES)}")
+        raise MedtfError(
+            f"{sheet}: row {strange.index[0] + 2}: {strange['ID'].iloc[0]!r} names no label; expected ID_..._ and one of {', '.join(SUBTYPES)}"
+        )
     wrong = rows[~rows["Label"].isin([0, 1])]
     if len(wrong):
-        raise MedtfError(f"{sheet}: row {wrong.index[0] + 2}: label {wrong['Label'].iloc[0]!r} of {wrong['ID'].iloc[0]}; expected 0 or 1")
+        raise MedtfError(
+            f"{sheet}: row {wrong.index[0] + 2}: label {wrong['Label'].iloc[0]!r} of {wrong['ID'].iloc[0]}; expected 0 or 1"
+        )
     distinct = rows.drop_duplicates(["image", "label", "Label"])
     both = distinct[distinct.duplicated(["image", "label"])]
     if len(both):
-        raise MedtfError(f"{sheet}: {len(both)} labels stand with 0 and with 1, such as {both['ID'].iloc[0]}: remove the wrong rows")
+        raise MedtfError(
+            f"{sheet}: {len(both)} labels stand with 0 and with 1, such as {both['ID'].iloc[0]}: remove the wrong rows"
+        )
     wide = distinct.pivot(index="image", columns="label", values="Label").reindex(columns=list(SUBTYPES))
     missing = wide.index[wide.isna().any(axis=1)]
     if len(missing):
@@ -90,7 +98,9 @@ def _join(frame: pd.DataFrame, labels: pd.DataFrame, sheet: Path) -> pd.DataFram
     image = frame["path"].str.extract(r"([^/\\]+?)(?:\.dcm)?$")[0]
     absent = labels.index.difference(image)
     if len(absent):
-        raise MedtfError(f"{sheet}: {len(absent)} of {len(labels)} labelled images are not in {sheet.stem}/, such as {absent[0]}: fetch the files or remove their rows")
+        raise MedtfError(
+            f"{sheet}: {len(absent)} of {len(labels)} labelled images are not in {sheet.stem}/, such as {absent[0]}: fetch the files or remove their rows"
+        )
     frame = frame.join(labels, on=image.rename("image"))
     frame = frame.drop(columns=[c for c in frame if c == "image"])
     frame.loc[(frame["excluded"] == "") & frame["any"].isna(), "excluded"] = f"no rows in {sheet.name}"

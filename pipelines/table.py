@@ -36,7 +36,9 @@ def examples(source, config, *, root=None, scan=scanning.scan) -> Table:
     meta = {"pipeline": "table", "salt": salt_id()}
     if source.is_dir():
         frame = scan(source, scanning.files_below(source))
-        frame.loc[(frame["excluded"] == "") & (frame["patient"] == ""), "excluded"] = "no PatientID (0010,0020): it cannot be kept in one fold"
+        frame.loc[(frame["excluded"] == "") & (frame["patient"] == ""), "excluded"] = (
+            "no PatientID (0010,0020): it cannot be kept in one fold"
+        )
     else:
         sheet, dropped = _mapped(read_sheet(source), dict(config.data.columns), source)
         frame = _joined(sheet, scan(Path(root or source.parent), list(sheet["path"])), source)
@@ -53,7 +55,13 @@ def dataset(table: Table, root, config, *, training: bool, epoch=0, step=0, shar
 
 def read_sheet(source: Path) -> pd.DataFrame:
     """A sheet as a frame; numbers stay numbers, empty cells are unknown."""
-    readers = {".csv": pd.read_csv, ".tsv": lambda p: pd.read_csv(p, sep="\t"), ".xlsx": pd.read_excel, ".xls": pd.read_excel, ".parquet": pd.read_parquet}
+    readers = {
+        ".csv": pd.read_csv,
+        ".tsv": lambda p: pd.read_csv(p, sep="\t"),
+        ".xlsx": pd.read_excel,
+        ".xls": pd.read_excel,
+        ".parquet": pd.read_parquet,
+    }
     if source.suffix.lower() not in readers:
         raise AskedWronglyError(f"{source}: expected a folder, or a file that ends in {', '.join(readers)}")
     if not source.is_file():
@@ -76,11 +84,15 @@ def _mapped(sheet: pd.DataFrame, columns: dict[str, str], source: Path) -> tuple
     kept = {str(c): sheet[c] for c in sheet if c not in used and c not in left_out and str(c) not in made}
     clash = [c for c in [*kept, *made] if c in OURS or c.startswith("read_")]
     if clash:
-        raise AskedWronglyError(f"{source}: column {clash[0]!r} has a name that medtf uses itself: rename it with data.columns: {{other_name: {clash[0]}}}")
+        raise AskedWronglyError(
+            f"{source}: column {clash[0]!r} has a name that medtf uses itself: rename it with data.columns: {{other_name: {clash[0]}}}"
+        )
     frame = pd.DataFrame(made | kept)
     twice = frame["path"][frame["path"].duplicated()]
     if len(twice):
-        raise MedtfError(f"{source}: {len(twice)} paths stand twice, such as {twice.iloc[0]!r}: an example is one row; put its labels into columns")
+        raise MedtfError(
+            f"{source}: {len(twice)} paths stand twice, such as {twice.iloc[0]!r}: an example is one row; put its labels into columns"
+        )
     key = secret()
     frame["patient"] = [pseudonym(p, key) for p in frame["patient"].map(_id)]
     if (frame["patient"] == "").any():
@@ -105,7 +117,9 @@ def _column(sheet: pd.DataFrame, template: str, name: str, source: Path) -> pd.S
     absent = [c for c in needed or [template] if c not in sheet]
     if absent:
         hint = f" (say where it is: data.columns: {{{name}: ...}})" if template == name else ""
-        raise AskedWronglyError(f"{source}: no column {absent[0]!r} for {name}{hint}: {nearest(absent[0], sheet.columns)}")
+        raise AskedWronglyError(
+            f"{source}: no column {absent[0]!r} for {name}{hint}: {nearest(absent[0], sheet.columns)}"
+        )
     return sheet[needed].astype(str).apply(lambda row: re.sub(r"{([^{}]+)}", lambda m: row[m[1]], template), axis=1)
 
 

@@ -162,15 +162,17 @@ def test_the_whole_command_in_a_process_of_its_own(tmp_path):
 
 def test_quiet_lets_through_what_is_no_chatter(capfd):
     with quiet():
-        os.write(
-            2, b"I0000 00:00:1.5 1 port.cc:153] oneDNN custom operations are on.\nW0000 00:00:1.5 1 x.cc:1] a warning\n"
-        )
-        print("of Python", file=sys.stderr)
-    assert capfd.readouterr().err == "W0000 00:00:1.5 1 x.cc:1] a warning\nof Python\n"
+        os.write(2, b"I0000 00:00:1.5 1 port.cc:153] oneDNN custom operations are on.\n")
+        os.write(2, b"W0000 00:00:1.5 1 x.cc:1] a warning\n")
+    assert capfd.readouterr().err == "W0000 00:00:1.5 1 x.cc:1] a warning\n"
 
 
 def test_quiet_shows_what_was_written_before_an_error(capfd):
-    with pytest.raises(ImportError, match="broken"), quiet():
+    @quiet()
+    def fails():
         os.write(2, b"the reason\n")
         raise ImportError("broken")
+
+    with pytest.raises(ImportError, match="broken"):
+        fails()
     assert capfd.readouterr().err == "the reason\n"

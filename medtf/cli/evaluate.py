@@ -20,7 +20,9 @@ def command(folder, root, fold, allow_leaks):
     show.quiet_tensorflow()
     from medtf import judging
 
-    metrics = judging.evaluate(run, root=root, fold=fold, allow_leaks=allow_leaks, progress=show.progress("predictions"))
+    metrics = judging.evaluate(
+        run, root=root, fold=fold, allow_leaks=allow_leaks, progress=show.progress("predictions")
+    )
     for line in summary(metrics):
         show.say(line)
     show.say(f"report: {run.report}")
@@ -30,9 +32,23 @@ def summary(metrics: dict) -> list[str]:
     """A line for each target: what a user wants to know first."""
     said = [f"{metrics['split']} fold: {metrics['n']['examples']:,} examples of {metrics['n']['patients']:,} patients"]
     said += [f"LEAK: {leak}" for leak in metrics["leaks"]]
-    wanted = ("auc", "average_precision", "sensitivity", "specificity", "auc_macro", "accuracy", "cohen_kappa", "mean_absolute_error", "pearson_r")
+    wanted = (
+        "auc",
+        "average_precision",
+        "sensitivity",
+        "specificity",
+        "auc_macro",
+        "accuracy",
+        "cohen_kappa",
+        "mean_absolute_error",
+        "pearson_r",
+    )
     for name, numbers in metrics["targets"].items():
-        shown = [f"{key} {_interval(numbers[key])}" for key in wanted if isinstance(numbers.get(key), dict) and "value" in numbers[key]]
+        shown = [
+            f"{key} {_interval(numbers[key])}"
+            for key in wanted
+            if isinstance(numbers.get(key), dict) and "value" in numbers[key]
+        ]
         said.append(f"  {name}: " + "  ".join(shown[:4]))
     if "weighted_log_loss" in metrics:
         said.append(f"  weighted log loss {_interval(metrics['weighted_log_loss'])}")

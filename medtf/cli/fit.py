@@ -7,7 +7,13 @@ import click
 @click.argument("config")
 @click.option("--data", "root", type=click.Path(), help="Folder of the data (needed unless --resume finds it).")
 @click.option("--run", "folder", type=click.Path(), help="Run folder to make [default: runs/CONFIG-DATE].")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key, such as train.epochs=3. May be repeated.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key, such as train.epochs=3. May be repeated.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped or killed.")
 @click.option("--dry-run", is_flag=True, help="Take one batch through every stage, report included; keeps nothing.")
 @click.option("--allow-leaks", is_flag=True, help="Train although patients or pictures stand in two folds.")
@@ -42,7 +48,11 @@ def command(config, root, folder, overrides, resume, dry_run, allow_leaks):
         return show.say("dry run: every stage works; nothing was kept")
     from medtf import train
 
-    run = train.resume(run, root, told=_told(show)) if resume else train.fit(parsed, root, run, allow_leaks=allow_leaks, told=_told(show))
+    run = (
+        train.resume(run, root, told=_told(show))
+        if resume
+        else train.fit(parsed, root, run, allow_leaks=allow_leaks, told=_told(show))
+    )
     show.say(f"run: {run.folder}   next: medtf evaluate {run.folder}")
 
 

@@ -7,9 +7,17 @@ import click
 @click.argument("pipeline_name", metavar="PIPELINE")
 @click.argument("source", type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(), help="The table to write (.parquet).")
-@click.option("--root", type=click.Path(), help="Folder that a sheet's paths are relative to [default: the sheet's own].")
+@click.option(
+    "--root", type=click.Path(), help="Folder that a sheet's paths are relative to [default: the sheet's own]."
+)
 @click.option("--config", "config_name", help="Config whose data.columns name the sheet's columns.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key, such as data.columns.patient='Patient ID'.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key, such as data.columns.patient='Patient ID'.",
+)
 @click.option("--pixels", is_flag=True, help="Also decode every image: hash it, and leave out what is implausible.")
 @click.option("--jobs", default=-1, show_default="all cores", help="Processes.")
 @click.option("--dask", metavar="ADDRESS", help="Send the work to a Dask cluster, such as tcp://host:8786.")
@@ -50,7 +58,10 @@ def command(pipeline_name, source, output, root, config_name, overrides, pixels,
         show.say(line)
     table.save(found, output)
     forget(parts)
-    show.say(f"table: {output}" + (f"   left out: {Path(output).with_suffix('.excluded.csv')}" if len(found.excluded) else ""))
+    show.say(
+        f"table: {output}"
+        + (f"   left out: {Path(output).with_suffix('.excluded.csv')}" if len(found.excluded) else "")
+    )
 
 
 def summary(found) -> list[str]:
@@ -58,11 +69,16 @@ def summary(found) -> list[str]:
     from pydicom.uid import UID
 
     frame = found.frame
-    said = [f"rows: {len(frame):,}   images: {frame['path'].nunique():,}   series: {_count(frame, 'series')}   patients: {_count(frame, 'patient')}"]
+    said = [
+        f"rows: {len(frame):,}   images: {frame['path'].nunique():,}   series: {_count(frame, 'series')}   patients: {_count(frame, 'patient')}"
+    ]
     known = [c for c in frame if c not in _NOT_LABELS and not c.startswith("read_") and frame[c].nunique() <= 10]
     for name in known:
         values = frame[name].value_counts(dropna=False).sort_index()
-        said.append(f"  {name}: " + ", ".join(f"{'unknown' if v != v or v == '' else _short(v)} {n:,}" for v, n in values.items()))
+        said.append(
+            f"  {name}: "
+            + ", ".join(f"{'unknown' if v != v or v == '' else _short(v)} {n:,}" for v, n in values.items())
+        )
     kinds = frame["syntax"].value_counts()
     said.append("  stored as: " + ", ".join(f"{UID(s).name if s[:1].isdigit() else s} {n:,}" for s, n in kinds.items()))
     if found.meta.get("label_file", "") is None:

@@ -1,5 +1,6 @@
 """How commands speak: lines on stdout, bars on a terminal, a line every few seconds elsewhere."""
 
+import os
 import sys
 import time
 
@@ -47,10 +48,17 @@ class _Bar:
 
 
 def quiet_tensorflow() -> None:
-    """Keep the engine's own chatter off the terminal; must come before TensorFlow is imported."""
-    import os
-    import warnings
-
+    """Import TensorFlow without its chatter. The lines on oneDNN and CUDA come before its own log level counts, straight to stderr."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    warnings.filterwarnings("ignore", message="Your input ran out of data")
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -9,7 +9,9 @@ import click
 @click.option("--valid", default=0.1, show_default=True, help="Share for validation.")
 @click.option("--test", default=0.1, show_default=True, help="Share for the test.")
 @click.option("--folds", type=int, help="K folds (0 ... K-1) instead of shares.")
-@click.option("--stratify", multiple=True, metavar="COLUMN", help="Balance this column over the folds. May be repeated.")
+@click.option(
+    "--stratify", multiple=True, metavar="COLUMN", help="Balance this column over the folds. May be repeated."
+)
 @click.option("--column", help="Take the folds from this column of the table.")
 @click.option("--seed", default=0, show_default=True, help="Another seed, another split.")
 @click.option("--force", is_flag=True, help="Split again a table that has folds.")
@@ -30,7 +32,9 @@ def command(table_path, output, valid, test, folds, stratify, column, seed, forc
             raise AskedWronglyError(f"--column {column!r}: {nearest(column, found.frame.columns)}")
         found = found.with_frame(found.frame.assign(fold=split.given(found.frame[column], column)))
     else:
-        wanted = config.parse({"pipeline": "table", "data": {"split": {"valid": valid, "test": test, "folds": folds, "seed": seed}}}).data.split
+        wanted = config.parse(
+            {"pipeline": "table", "data": {"split": {"valid": valid, "test": test, "folds": folds, "seed": seed}}}
+        ).data.split
         found = split.assign(found, wanted.model_copy(update={"stratify": stratify}))
     audit.refuse_leaks(found)
     for line in _shares(found.frame, stratify):
@@ -43,9 +47,13 @@ def command(table_path, output, valid, test, folds, stratify, column, seed, forc
 def _shares(frame, stratify) -> list[str]:
     said = []
     for fold, rows in frame.groupby("fold", sort=True):
-        line = f"  {fold}: {len(rows):,} examples ({len(rows) / len(frame):.1%}) of {rows['patient'].nunique():,} patients"
+        line = (
+            f"  {fold}: {len(rows):,} examples ({len(rows) / len(frame):.1%}) of {rows['patient'].nunique():,} patients"
+        )
         for name in stratify:
             shares = rows[name].value_counts(normalize=True).sort_index()
-            line += f"   {name}: " + ", ".join(f"{value} {share:.1%}" for value, share in shares.items() if len(shares) <= 8)
+            line += f"   {name}: " + ", ".join(
+                f"{value} {share:.1%}" for value, share in shares.items() if len(shares) <= 8
+            )
         said.append(line)
     return said

@@ -17,7 +17,9 @@ from medtf.table import Table
 READERS = max(2, 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1))
 
 
-def make(table: Table, root, config: Config, *, training: bool, epoch=0, step=0, shard: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+def make(
+    table: Table, root, config: Config, *, training: bool, epoch=0, step=0, shard: tuple[int, int] = (0, 1)
+) -> tf.data.Dataset:
     """Batches of (image, {target: (batch, k)}, weight).
 
     Images are float32 (batch, height, width, channels) in [0, 1]; labels float32 with NaN = unknown; weights float32 (batch,), all 1.
@@ -54,7 +56,11 @@ def make(table: Table, root, config: Config, *, training: bool, epoch=0, step=0,
     options.threading.private_threadpool_size = READERS
     size = config.train.batch_size // shard[1] if training else config.train.batch_size
     # rows travel with their place in the order, which seeds what is drawn for them
-    rows = _with_places(batches, epoch, step, config, table, labels) if training else batches.unbatch().enumerate().map(lambda i, r: (r, i))
+    rows = (
+        _with_places(batches, epoch, step, config, table, labels)
+        if training
+        else batches.unbatch().enumerate().map(lambda i, r: (r, i))
+    )
     ready = rows.map(one, num_parallel_calls=READERS).batch(size, drop_remainder=training)
     finish = _finisher(config, training)
     return ready.map(finish, num_parallel_calls=2).prefetch(2).with_options(options)
@@ -72,10 +78,15 @@ def order_of(table: Table, config: Config, labels: dict[str, np.ndarray] | None 
     classes = np.zeros(len(table), np.int64)
     if policy.policy != "none":
         if config.targets[name].kind == "regression":
-            raise MedtfError(f"data.undersample: target {name!r} is continuous; name a binary or multi-class one: undersample: {{policy: {policy.policy}, target: ...}}")
+            raise MedtfError(
+                f"data.undersample: target {name!r} is continuous; name a binary or multi-class one:"
+                f" undersample: {{policy: {policy.policy}, target: ...}}"
+            )
         classes = classes_of(labels[name])
         if len(np.unique(classes[classes >= 0])) < 2:
-            raise MedtfError(f"data.undersample: the training fold holds one class of {name!r} only; nothing can be balanced")
+            raise MedtfError(
+                f"data.undersample: the training fold holds one class of {name!r} only; nothing can be balanced"
+            )
     patients = table.frame["patient"].factorize()[0]
     return Order(np.arange(len(table)), classes, patients, policy, config.train.seed)
 
@@ -89,7 +100,9 @@ def steps_an_epoch(table: Table, config: Config) -> int:
     order = order_of(table, config)
     steps = order.steps(config.train.batch_size)
     if steps == 0:
-        raise MedtfError(f"an epoch of the training fold holds {order.length()} examples, fewer than train.batch_size {config.train.batch_size}: lower it")
+        raise MedtfError(
+            f"an epoch of the training fold holds {order.length()} examples, fewer than train.batch_size {config.train.batch_size}: lower it"
+        )
     return steps
 
 
@@ -143,7 +156,9 @@ def _reader(frame, root: str, config: Config):
     if len(branches) == 1:
         return branches[0]
     if config.input.channels == 3 and any(layout.kind in ("raw", "decode") for layout in found):
-        raise MedtfError("input.channels 3 is for colour PNG and JPEG; the table holds DICOM too: set input.channels to 1")
+        raise MedtfError(
+            "input.channels 3 is for colour PNG and JPEG; the table holds DICOM too: set input.channels to 1"
+        )
     which = tf.constant(codes)
     return lambda row: tf.switch_case(tf.gather(which, row["row"]), [lambda b=branch: b(row) for branch in branches])
 
@@ -160,7 +175,9 @@ def _finisher(config: Config, training: bool):
     def finish(images, labels, weights, places):
         spread = spec[None]
         if jittered:  # (batch, windows, 2): each example draws by its place in the order
-            drawn = tf.map_fn(lambda p: tf.random.stateless_normal(spec.shape, [seed, p]), places, fn_output_signature=tf.float32)
+            drawn = tf.map_fn(
+                lambda p: tf.random.stateless_normal(spec.shape, [seed, p]), places, fn_output_signature=tf.float32
+            )
             spread = spread + drawn * jitter
         center, width = spread[..., 0][:, None, None], tf.maximum(spread[..., 1], 1.0)[:, None, None]
         return tf.clip_by_value((images - center) / width + 0.5, 0.0, 1.0), labels, weights

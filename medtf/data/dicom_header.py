@@ -33,7 +33,9 @@ def rows(empty: dict, full: Path, *, has_preamble: bool) -> list[dict]:
             after_header = file.tell()
     except InvalidDicomError:
         return [empty | {"excluded": "not an image: no DICOM, PNG or JPEG header"}]
-    except Exception as error:  # pydicom raises many kinds on broken headers; each is a verdict on the file, not a fault of ours
+    except (
+        Exception
+    ) as error:  # pydicom raises many kinds on broken headers; each is a verdict on the file, not a fault of ours
         return [empty | {"excluded": f"broken DICOM header: {type(error).__name__}: {error}".splitlines()[0][:160]}]
     found = [empty]
     try:
@@ -64,7 +66,10 @@ def _need(ds, keyword: str):
 
 def _who(ds) -> dict:
     text = {k: str(ds.get(v) or "").strip() for k, v in _WHO.items()}
-    return text | {"age": _years(str(ds.get("PatientAge") or "")), "syntax": str(ds.file_meta.get("TransferSyntaxUID") or "")}
+    return text | {
+        "age": _years(str(ds.get("PatientAge") or "")),
+        "syntax": str(ds.file_meta.get("TransferSyntaxUID") or ""),
+    }
 
 
 _WHO = {
@@ -90,7 +95,13 @@ def _what(ds) -> None:
     meta = ds.file_meta
     if meta.get("MediaStorageSOPClassUID") == MEDIA_DIRECTORY or "DirectoryRecordSequence" in ds:
         raise _LeftOutError("DICOMDIR: a list of files, not an image")
-    if "SOPClassUID" in ds and not UID(ds.SOPClassUID).is_private and "Rows" not in ds and "Modality" in ds and ds.Modality not in IMAGES:
+    if (
+        "SOPClassUID" in ds
+        and not UID(ds.SOPClassUID).is_private
+        and "Rows" not in ds
+        and "Modality" in ds
+        and ds.Modality not in IMAGES
+    ):
         raise _LeftOutError(f"no pixel data ({UID(ds.SOPClassUID).name})")
     if not meta.get("TransferSyntaxUID"):
         raise _LeftOutError(f"no {_named('TransferSyntaxUID')}: how the pixels are stored is unknown")
@@ -113,9 +124,13 @@ def _pixels(ds, full: Path, after_header: int) -> dict:
     if int(ds.get("SamplesPerPixel", 1)) != 1 or "MONOCHROME" not in ds.PhotometricInterpretation:
         what = "secondary capture in colour" if _is_secondary_capture(ds) else "colour"
         raise _LeftOutError(f"{what}: {_named('PhotometricInterpretation')} is {ds.PhotometricInterpretation}")
-    if row["read_bits_allocated"] not in (8, 16, 32) or not 0 < row["read_bits_stored"] <= row["read_high_bit"] + 1 <= row["read_bits_allocated"]:
+    if (
+        row["read_bits_allocated"] not in (8, 16, 32)
+        or not 0 < row["read_bits_stored"] <= row["read_high_bit"] + 1 <= row["read_bits_allocated"]
+    ):
         raise _LeftOutError(
-            f"{_named('BitsAllocated')} {row['read_bits_allocated']}, stored {row['read_bits_stored']}, high bit {row['read_high_bit']}: not 8, 16 or 32 bit"
+            f"{_named('BitsAllocated')} {row['read_bits_allocated']}, stored {row['read_bits_stored']},"
+            f" high bit {row['read_high_bit']}: not 8, 16 or 32 bit"
         )
     syntax = UID(ds.file_meta.TransferSyntaxUID)
     row["read_big_endian"] = syntax == ExplicitVRBigEndian
@@ -129,7 +144,9 @@ def _pixels(ds, full: Path, after_header: int) -> dict:
         return row | {"read_kind": "decode", "read_offset": offset, "read_length": size - offset}
     expected = row["read_rows"] * row["read_columns"] * row["read_bits_allocated"] // 8
     if min(length, size - offset) < expected * frames:
-        raise _LeftOutError(f"truncated: {expected * frames - min(length, size - offset)} of {expected * frames} bytes of pixel data are missing")
+        raise _LeftOutError(
+            f"truncated: {expected * frames - min(length, size - offset)} of {expected * frames} bytes of pixel data are missing"
+        )
     kind = "decode" if "ModalityLUTSequence" in ds or row["read_bits_allocated"] == 32 else "raw"
     return row | {"read_kind": kind, "read_offset": offset, "read_length": expected}
 
@@ -171,10 +188,18 @@ def _frames(ds, row: dict) -> list[dict]:
     per_frame = ds.get("PerFrameFunctionalGroupsSequence")
     if not per_frame:
         if count > 1:
-            raise _LeftOutError(f"multi-frame ({count}) without frames' geometry: no {_named('PerFrameFunctionalGroupsSequence')}")
-        return [row | _rescale(ds) | {"position": _position(ds.get("ImagePositionPatient"), ds.get("ImageOrientationPatient"))}]
+            raise _LeftOutError(
+                f"multi-frame ({count}) without frames' geometry: no {_named('PerFrameFunctionalGroupsSequence')}"
+            )
+        return [
+            row
+            | _rescale(ds)
+            | {"position": _position(ds.get("ImagePositionPatient"), ds.get("ImageOrientationPatient"))}
+        ]
     if len(per_frame) != count:
-        raise _LeftOutError(f"multi-frame: {count} frames but {len(per_frame)} items in {_named('PerFrameFunctionalGroupsSequence')}")
+        raise _LeftOutError(
+            f"multi-frame: {count} frames but {len(per_frame)} items in {_named('PerFrameFunctionalGroupsSequence')}"
+        )
     shared = (ds.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
     length = row["read_length"] if row["read_kind"] == "raw" else 0
     found = []
@@ -185,12 +210,18 @@ def _frames(ds, row: dict) -> list[dict]:
 
         place = group("PlanePositionSequence").get("ImagePositionPatient")
         if place is None:
-            raise _LeftOutError(f"multi-frame ({count}) without frames' geometry: frame {number} has no {_named('ImagePositionPatient')}")
+            raise _LeftOutError(
+                f"multi-frame ({count}) without frames' geometry: frame {number} has no {_named('ImagePositionPatient')}"
+            )
         turned = group("PlaneOrientationSequence").get("ImageOrientationPatient")
         found.append(
             row
             | _rescale(group("PixelValueTransformationSequence"))
-            | {"position": _position(place, turned), "read_frame": number, "read_offset": row["read_offset"] + number * length}
+            | {
+                "position": _position(place, turned),
+                "read_frame": number,
+                "read_offset": row["read_offset"] + number * length,
+            }
         )
     return found
 
@@ -237,18 +268,27 @@ def _is_example(ds, found: list[dict]) -> None:
     """Rules for slices of CT and MR; radiographs only need a rescale that is whole or absent."""
     kinds = {found[n].pop("_rescale_type") for n in range(len(found))}
     modality = ds.Modality
-    image_type = {str(v).upper() for v in (ds.get("ImageType") or ())} if not isinstance(ds.get("ImageType"), str) else {ds.ImageType.upper()}
+    image_type = (
+        {str(v).upper() for v in (ds.get("ImageType") or ())}
+        if not isinstance(ds.get("ImageType"), str)
+        else {ds.ImageType.upper()}
+    )
     if modality in SLICES:
         if image_type & {"LOCALIZER", "SCOUT", "SURVIEW", "REF_SURVIEW", "TOPOGRAM"}:
             raise _LeftOutError("scout (localizer), not a slice")
         if _is_secondary_capture(ds):
-            raise _LeftOutError("secondary capture: a drawing or a screen, not a slice" if modality != "CT" or found[0]["read_bits_stored"] > 8
-                                else "secondary capture in 8 bits: the values are not HU")
+            raise _LeftOutError(
+                "secondary capture: a drawing or a screen, not a slice"
+                if modality != "CT" or found[0]["read_bits_stored"] > 8
+                else "secondary capture in 8 bits: the values are not HU"
+            )
         if "MOSAIC" in image_type:
             raise _LeftOutError("mosaic: several slices in one picture")
     if modality == "CT":
         if found[0]["read_bits_stored"] <= 8:
-            raise _LeftOutError(f"8-bit CT: {_named('BitsStored')} is {found[0]['read_bits_stored']}, the values are not HU")
+            raise _LeftOutError(
+                f"8-bit CT: {_named('BitsStored')} is {found[0]['read_bits_stored']}, the values are not HU"
+            )
         if kinds - {"", "HU"}:
             raise _LeftOutError(f"{_named('RescaleType')} is {', '.join(sorted(kinds))}: the values are not HU")
         for keyword, column in (("RescaleSlope", "read_slope"), ("RescaleIntercept", "read_intercept")):

@@ -15,7 +15,9 @@ from medtf.data.pixels import AIR
 from medtf.data.pixels import read as read_in_python
 
 # What the graph is built for; everything else of a row is a tensor.
-Layout = namedtuple("Layout", "kind hounsfield bits_allocated bits_stored high_bit signed big_endian padded inverted square")
+Layout = namedtuple(
+    "Layout", "kind hounsfield bits_allocated bits_stored high_bit signed big_endian padded inverted square"
+)
 # per-row tensors that the branches need
 NUMBERS = {
     "read_offset": tf.int64,
@@ -52,10 +54,14 @@ def layouts(frame: pd.DataFrame) -> tuple[list[Layout], np.ndarray]:
     parts.loc[parts["kind"] == "decode", "bits_allocated"] = 0
     codes = parts.groupby(list(parts.columns), sort=True, dropna=False).ngroup().to_numpy(np.int32)
     first = parts.iloc[np.unique(codes, return_index=True)[1]]
-    return [Layout(*(v.item() if hasattr(v, "item") else v for v in row)) for row in first.itertuples(index=False)], codes
+    return [
+        Layout(*(v.item() if hasattr(v, "item") else v for v in row)) for row in first.itertuples(index=False)
+    ], codes
 
 
-def reader(layout: Layout, root: str, size: tuple[int, int], *, aspect: str, channels: int, intensity: str, rows: list[dict]):
+def reader(
+    layout: Layout, root: str, size: tuple[int, int], *, aspect: str, channels: int, intensity: str, rows: list[dict]
+):
     """A function of one row's tensors (`path`, `row` and NUMBERS) -> float32 (height, width, channels), HU or intensity in [0, 1].
 
     Args:
@@ -77,7 +83,9 @@ def reader(layout: Layout, root: str, size: tuple[int, int], *, aspect: str, cha
             image = _decoded_raster(row, layout, root, channels)
         if layout.hounsfield:
             fill = AIR
-            if layout.kind == "raw" and not layout.padded:  # slope and intercept commute with the resize, and cost less after it
+            if (
+                layout.kind == "raw" and not layout.padded
+            ):  # slope and intercept commute with the resize, and cost less after it
                 fill = (AIR - row["read_intercept"]) / row["read_slope"]
                 image = _resized(image, layout, size, aspect, fill)
                 return image * row["read_slope"] + row["read_intercept"]
@@ -89,8 +97,12 @@ def reader(layout: Layout, root: str, size: tuple[int, int], *, aspect: str, cha
 
 def _decoded_raw(row, layout: Layout, root: str) -> tf.Tensor:
     """(rows, columns, 1): stored values for unpadded HU, else rescaled float32."""
-    data = tf.strings.substr(tf.io.read_file(tf.strings.join([root, "/", row["path"]])), row["read_offset"], row["read_length"])
-    kind = {(8, True): tf.int8, (8, False): tf.uint8, (16, True): tf.int16, (16, False): tf.uint16}[(layout.bits_allocated, layout.signed)]
+    data = tf.strings.substr(
+        tf.io.read_file(tf.strings.join([root, "/", row["path"]])), row["read_offset"], row["read_length"]
+    )
+    kind = {(8, True): tf.int8, (8, False): tf.uint8, (16, True): tf.int16, (16, False): tf.uint16}[
+        (layout.bits_allocated, layout.signed)
+    ]
     values = tf.io.decode_raw(data, kind, little_endian=not layout.big_endian)
     if layout.bits_stored != layout.bits_allocated:  # drop the bits above HighBit, and take the sign from it
         values = tf.bitwise.left_shift(values, tf.cast(layout.bits_allocated - 1 - layout.high_bit, kind))
@@ -109,7 +121,10 @@ def _decoded_raster(row, layout: Layout, root: str, channels: int) -> tf.Tensor:
     data = tf.io.read_file(tf.strings.join([root, "/", row["path"]]))
     if layout.kind == "jpeg":
         return tf.cast(tf.io.decode_jpeg(data, channels=channels, dct_method="INTEGER_ACCURATE"), tf.float32)
-    return tf.cast(tf.io.decode_png(data, channels=channels, dtype=tf.uint16 if layout.bits_allocated == 16 else tf.uint8), tf.float32)
+    return tf.cast(
+        tf.io.decode_png(data, channels=channels, dtype=tf.uint16 if layout.bits_allocated == 16 else tf.uint8),
+        tf.float32,
+    )
 
 
 def _decoded_in_python(row, root: str, rows: list[dict]) -> tf.Tensor:

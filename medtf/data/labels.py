@@ -19,7 +19,9 @@ def encode(frame: pd.DataFrame, targets: dict[str, Target]) -> dict[str, np.ndar
 
 def _one(frame: pd.DataFrame, name: str, target: Target) -> np.ndarray:
     if name not in frame:
-        raise AskedWronglyError(f"target {name!r} is no column of the table: {nearest(name, [c for c in frame if not c.startswith('read_')])}")
+        raise AskedWronglyError(
+            f"target {name!r} is no column of the table: {nearest(name, [c for c in frame if not c.startswith('read_')])}"
+        )
     values = frame[name]
     known = ~is_empty(values)
     labels = np.full((len(frame), target.units), np.nan, np.float32)
@@ -27,19 +29,33 @@ def _one(frame: pd.DataFrame, name: str, target: Target) -> np.ndarray:
         classes = [_plain(c) for c in target.classes]
         words = values[known].map(_plain)
         _refuse(name, words[~words.isin(classes)], f"expected one of {', '.join(classes)}")
-        labels[known] = np.eye(len(classes), dtype=np.float32)[words.map({c: i for i, c in enumerate(classes)}).to_numpy()]
+        labels[known] = np.eye(len(classes), dtype=np.float32)[
+            words.map({c: i for i, c in enumerate(classes)}).to_numpy()
+        ]
         return labels
     if target.kind == "binary" and target.positive is not None:
         words = values[known].map(_plain)
         positive = words == _plain(target.positive)
         if target.negative is not None:
-            _refuse(name, words[~positive & (words != _plain(target.negative))], f"expected {target.positive} or {target.negative}")
+            _refuse(
+                name,
+                words[~positive & (words != _plain(target.negative))],
+                f"expected {target.positive} or {target.negative}",
+            )
         elif len(values) and not positive.any():
-            raise AskedWronglyError(f"target {name!r}: no row holds the positive value {target.positive!r}; found {', '.join(sorted(words.unique())[:5])}")
+            raise AskedWronglyError(
+                f"target {name!r}: no row holds the positive value {target.positive!r}; found {', '.join(sorted(words.unique())[:5])}"
+            )
         labels[known, 0] = positive
         return labels
     numbers = pd.to_numeric(values[known], errors="coerce")
-    _refuse(name, values[known][numbers.isna()], "expected a number" if target.kind == "regression" else "expected 0, 1 or empty (or {binary: {positive: VALUE}})")
+    _refuse(
+        name,
+        values[known][numbers.isna()],
+        "expected a number"
+        if target.kind == "regression"
+        else "expected 0, 1 or empty (or {binary: {positive: VALUE}})",
+    )
     if target.kind == "binary":
         _refuse(name, numbers[~numbers.isin([0, 1])], "expected 0, 1 or empty")
     labels[known, 0] = numbers
@@ -57,4 +73,6 @@ def _plain(value) -> str:
 
 def _refuse(name: str, wrong: pd.Series, expected: str) -> None:
     if len(wrong):
-        raise AskedWronglyError(f"target {name!r}: row {wrong.index[0]} holds {wrong.iloc[0]!r} ({len(wrong)} such rows): {expected}")
+        raise AskedWronglyError(
+            f"target {name!r}: row {wrong.index[0]} holds {wrong.iloc[0]!r} ({len(wrong)} such rows): {expected}"
+        )

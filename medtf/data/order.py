@@ -36,7 +36,11 @@ class Order:
             return self.rows[rng.choice(len(self.rows), len(self.rows), p=self._weights())]
         if self.policy.policy == "none":
             return rng.permutation(self.rows)
-        drawn_by = np.random.default_rng(np.random.SeedSequence([self.seed, 0xF17ED])) if self.policy.policy == "fixed" else rng
+        drawn_by = (
+            np.random.default_rng(np.random.SeedSequence([self.seed, 0xF17ED]))
+            if self.policy.policy == "fixed"
+            else rng
+        )
         return rng.permutation(self.rows[self._drawn(drawn_by)])
 
     def steps(self, batch_size: int) -> int:
@@ -66,7 +70,10 @@ class Order:
         if len(names) == 0:
             return {}
         most = max(1, round(sizes.min() * self.policy.ratio))
-        return {int(name): int(size if size == sizes.min() else min(size, most)) for name, size in zip(names, sizes, strict=True)}
+        return {
+            int(name): int(size if size == sizes.min() else min(size, most))
+            for name, size in zip(names, sizes, strict=True)
+        }
 
     def _drawn(self, rng: np.random.Generator) -> np.ndarray:
         """Places in `rows` that this draw keeps, in ascending order."""

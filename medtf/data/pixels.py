@@ -108,7 +108,16 @@ def check(root, row: dict) -> tuple[str, str]:
     """
     try:
         values = read(root, row)
-    except (OSError, ValueError, RuntimeError, AttributeError, NotImplementedError, KeyError, IndexError, SyntaxError) as error:
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        AttributeError,
+        NotImplementedError,
+        KeyError,
+        IndexError,
+        SyntaxError,
+    ) as error:
         return "", f"cannot be decoded: {type(error).__name__}: {error}".splitlines()[0][:200]
     reason = implausible_hounsfield(values) if row["modality"] == "CT" else ""
     if not reason and values.min() == values.max():

@@ -15,7 +15,14 @@ from medtf.errors import MedtfError
 from medtf.salt import pseudonym, secret
 
 PART = 2_000  # files: one part is some 10 s of work, the most that a kill can lose
-_ARROW = {"str": pa.string(), "float64": pa.float64(), "int64": pa.int64(), "int32": pa.int32(), "int8": pa.int8(), "bool": pa.bool_()}
+_ARROW = {
+    "str": pa.string(),
+    "float64": pa.float64(),
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "int8": pa.int8(),
+    "bool": pa.bool_(),
+}
 _SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
 
 
@@ -75,7 +82,9 @@ def scan(
     small = [(n, chunk) for n in todo for chunk in _pieces(chunks[n], jobs, len(todo))]
     pool = joblib.Parallel(n_jobs=jobs, backend=backend, return_as="generator", pre_dispatch="3*n_jobs")
     waiting: dict[int, list[pa.Table]] = {}
-    for (number, chunk), table in zip(small, pool(joblib.delayed(_rows)(str(root), c, key) for _, c in small), strict=True):
+    for (number, chunk), table in zip(
+        small, pool(joblib.delayed(_rows)(str(root), c, key) for _, c in small), strict=True
+    ):
         waiting.setdefault(number, []).append(table)
         done += len(chunk)
         if sum(n == number for n, _ in small) == len(waiting[number]):

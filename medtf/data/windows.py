@@ -20,7 +20,9 @@ def window(spec) -> tuple[float, float]:
     """
     if isinstance(spec, str):
         if spec not in WINDOWS:
-            raise AskedWronglyError(f"unknown window {spec!r}: {nearest(spec, WINDOWS)} (or give [centre, width] in HU)")
+            raise AskedWronglyError(
+                f"unknown window {spec!r}: {nearest(spec, WINDOWS)} (or give [centre, width] in HU)"
+            )
         return WINDOWS[spec]
     center, width = (float(v) for v in spec)
     if width <= 0:

@@ -28,7 +28,9 @@ class History(keras.callbacks.Callback):
         """Add the epoch's row."""
         logs = {name: float(value) for name, value in (logs or {}).items()}
         if not math.isfinite(logs.get("loss", 0.0)):
-            raise MedtfError(f"the loss is {logs['loss']} in epoch {epoch + 1}: lower train.learning_rate, or set train.precision: float32")
+            raise MedtfError(
+                f"the loss is {logs['loss']} in epoch {epoch + 1}: lower train.learning_rate, or set train.precision: float32"
+            )
         self.rows.append({"epoch": epoch + 1, **logs})
         temporary = self.path.with_name(f".{self.path.name}")
         pd.DataFrame(self.rows).to_csv(temporary, index=False)
@@ -61,7 +63,9 @@ class Best(keras.callbacks.Callback):
             self.best, self.epoch, self.waited = value, epoch + 1, 0
             if hasattr(self.model, "jax_state_sync"):
                 self.model.jax_state_sync()
-            write_arrays(self.path, {f"w{i}": w for i, w in enumerate(weights_to_keep(self.model))}, {"epoch": epoch + 1})
+            write_arrays(
+                self.path, {f"w{i}": w for i, w in enumerate(weights_to_keep(self.model))}, {"epoch": epoch + 1}
+            )
         else:
             self.waited += 1
             if self.patience is not None and self.waited >= self.patience:
@@ -81,7 +85,10 @@ def weights_to_keep(trainer) -> list[np.ndarray]:
     optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
     averages = {}
     if optimizer.use_ema:
-        averages = {id(v): a for v, a in zip(trainer.trainable_variables, optimizer._model_variables_moving_average, strict=True)}
+        averages = {
+            id(v): a
+            for v, a in zip(trainer.trainable_variables, optimizer._model_variables_moving_average, strict=True)
+        }
     return [keras.ops.convert_to_numpy(averages.get(id(w), w)) for w in trainer.weights]
 
 
@@ -104,14 +111,18 @@ class Report(keras.callbacks.Callback):
     """Tell where the training stands: a bar on a terminal, one line an epoch everywhere; measure its speed.
 
     Args:
+        place: where the training stands.
+        batch_size: examples a step.
+        targets: names, the most important first.
         say: takes a line.
         bar: takes (steps done, steps in all, text) on a terminal; None elsewhere.
         waited: returns the seconds spent waiting for input so far.
     """
 
-    def __init__(self, place, batch_size: int, say, bar, waited):
+    def __init__(self, place, batch_size: int, targets, say, bar, waited):
         super().__init__()
-        self.place, self.batch_size, self.say, self.bar, self.waited = place, batch_size, say, bar, waited
+        self.place, self.batch_size, self.targets = place, batch_size, list(targets)
+        self.say, self.bar, self.waited = say, bar, waited
         self.seconds = self.waiting = 0.0
         self.examples = 0
         self.first_step = True
@@ -139,12 +150,19 @@ class Report(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """One line."""
         logs = logs or {}
-        shown = [n for n in logs if n in ("loss", "val_loss") or n.endswith(("auc", "accuracy", "error")) and n.startswith("val_")]
-        numbers = "  ".join(f"{n} {float(logs[n]):.4g}" for n in shown[:8])
+        judged = [
+            n for target in self.targets for n in logs if n.startswith(f"val_{target}_") and not n.endswith("_loss")
+        ]
+        # with one target Keras leaves its name out
+        judged = judged or [n for n in logs if n in ("val_auc", "val_accuracy", "val_mean_absolute_error")]
+        numbers = "  ".join(f"{n} {float(logs[n]):.3f}" for n in ["loss", "val_loss", *judged[:4]] if n in logs)
         self.say(f"epoch {epoch + 1}/{self.place.epochs}  {time.perf_counter() - self.begun:.0f} s  {numbers}")
 
     def speed(self) -> dict:
         """{"examples_per_second", "input_wait_share"} over all steps but the first."""
         if not self.seconds:
             return {"examples_per_second": None, "input_wait_share": None}
-        return {"examples_per_second": self.examples / self.seconds, "input_wait_share": min(1.0, self.waiting / self.seconds)}
+        return {
+            "examples_per_second": self.examples / self.seconds,
+            "input_wait_share": min(1.0, self.waiting / self.seconds),
+        }

@@ -65,7 +65,11 @@ class Checkpoint(keras.callbacks.Callback):
         """Write the state beside the old one, then put it in its place."""
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
-        state = {"place": self.place.state(), "callbacks": [c.get_state() for c in self.stateful], "names": [v.path for v in self._variables()]}
+        state = {
+            "place": self.place.state(),
+            "callbacks": [c.get_state() for c in self.stateful],
+            "names": [v.path for v in self._variables()],
+        }
         arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
         if self.place.step:
             arrays |= {f"m{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self.model.metrics_variables)}
@@ -81,13 +85,17 @@ class Checkpoint(keras.callbacks.Callback):
         arrays, state = read_arrays(self.path)
         variables = self._variables()
         if [v.path for v in variables] != state["names"]:
-            raise MedtfError(f"{self.path}: the checkpoint is of another model than config.yaml describes; was the run folder changed by hand?")
+            raise MedtfError(
+                f"{self.path}: the checkpoint is of another model than config.yaml describes; was the run folder changed by hand?"
+            )
         for i, variable in enumerate(variables):
             variable.assign(arrays[f"v{i}"])
         self.place.set_state(state["place"])
         for callback, kept in zip(self.stateful, state["callbacks"], strict=True):
             callback.set_state(kept)
-        self.metrics_to_restore = [arrays[f"m{i}"] for i in range(len(self.model.metrics_variables))] if self.place.step else None
+        self.metrics_to_restore = (
+            [arrays[f"m{i}"] for i in range(len(self.model.metrics_variables))] if self.place.step else None
+        )
         self.saved_at = time.monotonic()
 
     def _variables(self) -> list:
@@ -154,7 +162,10 @@ class Stop:
             if self.reason is not None and number == signal.SIGINT:
                 raise KeyboardInterrupt  # a second Ctrl-C does not wait
             name, code = ("SIGTERM", 143) if number == signal.SIGTERM else ("Ctrl-C", 1)
-            self.reason = StoppedError(f"stopped by {name}, state saved in {self.run_folder}; go on with `--run {self.run_folder} --resume`", code)
+            self.reason = StoppedError(
+                f"stopped by {name}, state saved in {self.run_folder}; go on with `--run {self.run_folder} --resume`",
+                code,
+            )
 
         self.before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
         return self

@@ -46,7 +46,9 @@ def make(model: keras.Model, config: Config, labels: dict[str, np.ndarray], *, s
     trainer.compile(
         optimizer=optimizer(config.train, steps),
         loss=of_target,
-        loss_weights={name: config.train.loss_weights.get(name, 1.0) for name in config.targets} if config.train.loss_weights else None,
+        loss_weights={name: config.train.loss_weights.get(name, 1.0) for name in config.targets}
+        if config.train.loss_weights
+        else None,
         metrics={name: metrics.for_target(target) for name, target in config.targets.items()},
         jit_compile=jit,
     )
@@ -67,7 +69,9 @@ def priors(config: Config, labels: dict[str, np.ndarray], order=None) -> dict[st
         values = values[~np.isnan(values).any(axis=1)]
         if len(values) == 0:
             continue
-        found[name] = np.array([values.mean(), max(values.std(), 1e-6)]) if target.kind == "regression" else values.mean(axis=0)
+        found[name] = (
+            np.array([values.mean(), max(values.std(), 1e-6)]) if target.kind == "regression" else values.mean(axis=0)
+        )
     return found
 
 

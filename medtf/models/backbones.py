@@ -14,11 +14,12 @@ from medtf.models.names import BACKBONES
 _NUMBERED = re.compile(r"^(.*?)(_\d+)?$")
 
 
-def apply(images, name: str, *, weights: str | None, norm: str, norm_momentum: float):
-    """Feature maps of `images` under the backbone `name`.
+def apply(images, scaled, name: str, *, weights: str | None, norm: str, norm_momentum: float):
+    """Feature maps of `scaled` under the backbone `name`.
 
     Args:
-        images: KerasTensor (batch, height, width, channels), already scaled as the backbone wants.
+        images: KerasTensor (batch, height, width, channels), the output of keras.Input.
+        scaled: what was made of it, scaled as the backbone wants.
         name: a key of `names.BACKBONES`.
         weights: "imagenet" or None.
         norm: `batch`, or `group` to put group normalisation (Wu 2018) in the place of every batch normalisation.
@@ -30,10 +31,12 @@ def apply(images, name: str, *, weights: str | None, norm: str, norm_momentum: f
     """
     make = getattr(keras.applications, BACKBONES[name][0])
     try:
-        model = make(include_top=False, weights=weights, input_shape=tuple(images.shape[1:]))
+        model = make(include_top=False, weights=weights, input_shape=tuple(scaled.shape[1:]))
     except ValueError as error:
         if "size" in str(error) or "Negative dimension" in str(error) or "non-positive" in str(error):
-            raise AskedWronglyError(f"input.size {images.shape[1:3]}: too small for {name}: {str(error).splitlines()[0]}") from error
+            raise AskedWronglyError(
+                f"input.size {images.shape[1:3]}: too small for {name}: {str(error).splitlines()[0]}"
+            ) from error
         raise
     except Exception as error:  # the download raises whatever the network stack does
         if weights is None:
@@ -42,11 +45,11 @@ def apply(images, name: str, *, weights: str | None, norm: str, norm_momentum: f
             f"ImageNet weights of {name} cannot be downloaded. Either train from scratch (model.weights: none), or fetch them on a machine with a "
             f"network and put the file into {keras.config.keras_home()}/models ({str(error).splitlines()[0][:120]})"
         ) from error
-    return _laid_flat(model, images, norm, norm_momentum)
+    return _laid_flat(model, images, scaled, norm, norm_momentum)
 
 
-def _laid_flat(model, images, norm: str, norm_momentum: float):
-    """Rebuild every layer of `model` on `images`, renamed, without a model inside the model."""
+def _laid_flat(model, images, scaled, norm: str, norm_momentum: float):
+    """Rebuild every layer of `model` on `scaled`, renamed, without a model inside the model."""
     counts: dict[str, int] = {}
     fresh = {}
 
@@ -56,7 +59,9 @@ def _laid_flat(model, images, norm: str, norm_momentum: float):
         if isinstance(layer, keras.layers.BatchNormalization):
             if norm == "group":
                 groups = _groups(layer.input.shape[-1])
-                copy = keras.layers.GroupNormalization(groups=groups, epsilon=1e-5, name=config["name"].replace("batch", "group"))
+                copy = keras.layers.GroupNormalization(
+                    groups=groups, epsilon=1e-5, name=config["name"].replace("batch", "group")
+                )
                 fresh[layer.name] = (layer, copy)
                 return copy
             config["momentum"] = norm_momentum
@@ -64,7 +69,13 @@ def _laid_flat(model, images, norm: str, norm_momentum: float):
         fresh[layer.name] = (layer, copy)
         return copy
 
-    cloned = keras.models.clone_model(model, input_tensors=images, clone_function=clone)
+    def call(layer, *args, **kwargs):
+        if isinstance(layer, keras.layers.GroupNormalization):
+            kwargs.pop("mask", None)  # batch normalisation takes a mask, group normalisation none; images have none
+        # clone_model only takes the outcome of keras.Input; what follows it here is put in where the backbone begins
+        return layer(*keras.tree.map_structure(lambda t: scaled if t is images else t, args), **kwargs)
+
+    cloned = keras.models.clone_model(model, input_tensors=images, clone_function=clone, call_function=call)
     for old, new in fresh.values():
         if old.weights and type(old) is type(new):
             new.set_weights(old.get_weights())

@@ -12,7 +12,14 @@ from medtf.models import backbones
 from medtf.models.names import BACKBONES
 
 
-def build(model: Model, input_shape, targets: dict[str, Target], *, priors: dict[str, np.ndarray] | None = None, momentum: float = 0.99):
+def build(
+    model: Model,
+    input_shape,
+    targets: dict[str, Target],
+    *,
+    priors: dict[str, np.ndarray] | None = None,
+    momentum: float = 0.99,
+):
     """A keras.Model: float32 images (batch, height, width, channels) in [0, 1] -> {target: (batch, k)}.
 
     Outputs are probabilities (binary: sigmoid; multi-class: softmax) or values in the target's unit; layer `<target>` gives them, layer
@@ -32,7 +39,7 @@ def build(model: Model, input_shape, targets: dict[str, Target], *, priors: dict
         weights = None  # loaded by name afterwards: `medtf.models.transfer`
     else:
         weights = None if model.weights == "none" else "imagenet"
-    x = backbones.apply(x, model.name, weights=weights, norm=model.norm, norm_momentum=momentum)
+    x = backbones.apply(image, x, model.name, weights=weights, norm=model.norm, norm_momentum=momentum)
     x = layers.GlobalAveragePooling2D(name="gap")(x)
     if model.dropout:
         x = layers.Dropout(model.dropout, name="dropout")(x)
@@ -43,7 +50,10 @@ def build(model: Model, input_shape, targets: dict[str, Target], *, priors: dict
 
 def logits_model(model: keras.Model, targets: dict[str, Target]) -> keras.Model:
     """The same layers and weights, ending where the losses begin: logits, or the values of a regression."""
-    ends = {name: model.get_layer(name if target.kind == "regression" else f"{name}_logits").output for name, target in targets.items()}
+    ends = {
+        name: model.get_layer(name if target.kind == "regression" else f"{name}_logits").output
+        for name, target in targets.items()
+    }
     return keras.Model(model.inputs[0], ends, name="logits")
 
 
@@ -67,7 +77,9 @@ def _scaled(image, model: Model):
     if needs_three and channels == 1:
         image = layers.Concatenate(name="grey_to_three")([image, image, image])
     elif needs_three and channels != 3:
-        raise AskedWronglyError(f"model {model.name} with weights {model.weights} takes one or three channels; input.windows names {channels}")
+        raise AskedWronglyError(
+            f"model {model.name} with weights {model.weights} takes one or three channels; input.windows names {channels}"
+        )
     if not plain and image.shape[-1] != 3:
         scale, offset, plain = float(np.mean(scale)), float(np.mean(offset)), True
     if plain and (scale, offset) == (1.0, 0.0):

@@ -7,7 +7,10 @@ is in [0, 1]; `scale` and `offset` make of it what the backbone wants.
 # name -> (function of keras.applications, scale, offset); offset is one number or one for each of three channels
 _TF = (2.0, -1.0)  # to [-1, 1]
 _PLAIN = (255.0, 0.0)  # to [0, 255]: the model holds its own scaling
-_TORCH = ((1 / 0.229, 1 / 0.224, 1 / 0.225), (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225))  # ImageNet mean and deviation
+_TORCH = (
+    (1 / 0.229, 1 / 0.224, 1 / 0.225),
+    (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225),
+)  # ImageNet mean and deviation
 
 BACKBONES = {
     "inception_v3": ("InceptionV3", *_TF),

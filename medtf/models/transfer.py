@@ -18,7 +18,9 @@ def load(model: keras.Model, source: str) -> dict[str, int]:
     path = Path(source)
     path = path / "model.keras" if path.is_dir() else path
     if not path.is_file():
-        raise AskedWronglyError(f"model.weights {source!r}: no such run folder or file (expected imagenet, none, a run, a .keras or a .weights.h5 file)")
+        raise AskedWronglyError(
+            f"model.weights {source!r}: no such run folder or file (expected imagenet, none, a run, a .keras or a .weights.h5 file)"
+        )
     if path.name.endswith(".weights.h5"):
         try:
             model.load_weights(path)
@@ -28,7 +30,9 @@ def load(model: keras.Model, source: str) -> dict[str, int]:
     try:
         given = {layer.name: layer for layer in keras.saving.load_model(path, compile=False).layers}
     except (ValueError, OSError, TypeError) as error:
-        raise MedtfError(f"{path}: not a Keras model that can be loaded safely: {str(error).splitlines()[0]}") from error
+        raise MedtfError(
+            f"{path}: not a Keras model that can be loaded safely: {str(error).splitlines()[0]}"
+        ) from error
     found = {"matched": 0, "other_shape": 0, "absent": 0}
     taken = 0
     for layer in model.layers:
@@ -45,6 +49,7 @@ def load(model: keras.Model, source: str) -> dict[str, int]:
             taken += layer.count_params()
     if taken < model.count_params() / 2:
         raise MedtfError(
-            f"{path}: only {found['matched']} layers ({taken:,} of {model.count_params():,} parameters) match by name and shape; is it the same backbone?"
+            f"{path}: only {found['matched']} layers ({taken:,} of {model.count_params():,} parameters) match by name"
+            " and shape; is it the same backbone?"
         )
     return found

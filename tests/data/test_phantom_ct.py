@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from click.testing import CliRunner
 
-from medtf.data.phantom import ct, dicom, geometry, lesions
+from medtf.data.phantom import ct, dicom, geometry, lesions, scan
 from medtf.errors import AskedWronglyError
 
 SMALL = {"slices": 6, "matrix": 64, "jobs": 1}
@@ -56,10 +56,10 @@ def flawed(tmp_path_factory):
 
 def first_with(kind):
     """The first patient of seed 0 with `kind` alone, without noise: [(hu, shares, labels)] of its slices."""
-    patient = next(p for p in range(400) if ct.kinds_of(0, p, 0.4) == (kind,))
-    scan = ct.draw_scan(0, patient, slices=24, matrix=128, prevalence=0.4)
-    slices = [ct.render(scan, level) for level in scan.levels]
-    return [(hu, shares, ct.labels_of(scan, shares)) for hu, shares in slices]
+    patient = next(p for p in range(400) if scan.kinds_of(0, p, 0.4) == (kind,))
+    person = scan.draw_scan(0, patient, slices=24, matrix=128, prevalence=0.4)
+    slices = [scan.render(person, level) for level in person.levels]
+    return [(hu, shares, scan.labels_of(person, shares)) for hu, shares in slices]
 
 
 # ---------------------------------------------------------------- bytes and layout
@@ -134,8 +134,8 @@ def test_identifiers_never_meet():
 # ---------------------------------------------------------------- what is painted
 def test_air_brain_and_skull_have_their_hounsfield_units(archive):
     root, _ = archive
-    scan = ct.draw_scan(7, 0, slices=24, matrix=128, prevalence=0)
-    hu, shares = ct.render(scan, scan.pose.shift[2] + 35)
+    person = scan.draw_scan(7, 0, slices=24, matrix=128, prevalence=0)
+    hu, shares = scan.render(person, person.pose.shift[2] + 35)
     assert shares == {}
     assert hu[:8, :8] == pytest.approx(-1000)
     inside = hu[54:74, 44:84]
@@ -192,7 +192,7 @@ def test_label_follows_the_area_of_blood():
 
 
 def test_prevalence_of_images_is_the_archives(tmp_path):
-    counts = ct.write(tmp_path / "many", patients=60, seed=1, slices=12, matrix=48)
+    counts = ct.write(tmp_path / "many", patients=60, seed=1, slices=8, matrix=48)
     assert counts["patients_any"] == 24
     assert 0.08 < counts["labels"]["any"] / counts["images"] < 0.22
     assert min(counts["labels"].values()) > 0

@@ -29,6 +29,14 @@ def test_a_row_weighs_as_often_as_its_patient_was_drawn():
         np.testing.assert_array_equal(seen[f"row {row}"], counts[:, patient])
 
 
+def test_rows_left_out_do_not_shift_the_others():
+    bootstrap = PatientBootstrap(["b", "a", "a", "c"], replicates=20)
+    counts = np.concatenate(list(bootstrap.counts()))
+    seen = bootstrap.replicate(lambda weights: {"c": weights[:, 0], "b": weights[:, 1]}, np.array([3, 0]))
+    np.testing.assert_array_equal(seen["c"], counts[:, 2])
+    np.testing.assert_array_equal(seen["b"], counts[:, 1])
+
+
 def test_blocks_do_not_change_which_rows_belong_together():
     patients, values = np.arange(60), np.random.default_rng(0).normal(size=60)
     small = PatientBootstrap(patients, replicates=100)

@@ -18,7 +18,7 @@ HISTORY = pd.DataFrame({"epoch": [0, 1], "loss": [0.7, 0.5], "val_loss": [0.6, 0
 
 @pytest.fixture
 def written(tmp_path, config, predicted, at, monkeypatch):
-    """Write a report and read it; figures are drawn but not rendered, which takes most of the time, unless `rendered`."""
+    """Write a report and read it; figures are drawn, but rendered only where `rendered` (it takes the most time)."""
 
     def build(targets=None, frame=None, rendered=False, **options):
         if not rendered:

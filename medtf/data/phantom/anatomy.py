@@ -72,7 +72,8 @@ def _base(head: Head, scene: Scene) -> None:
     """Below the skull base: a plate of bone, then orbits, sinuses and soft tissue; the cranial cavity ends there."""
     view = scene.view
     slope = np.clip((view.y + 48) / 30, 0, 1) * 20 + np.clip((view.y - 6) / 22, 0, 1) * 24
-    floor = view.z + 20 + slope + 2.5 * head.waves["depth"](view)  # mm above the base: front, middle, hind fossa
+    roofs = np.clip(1 - ((np.abs(view.x) - 28) / 21) ** 2 - ((view.y + 58) / 28) ** 2, 0, 1)  # of the two orbits
+    floor = view.z + 24 + slope - 9 * roofs + 1.2 * head.waves["depth"](view)  # mm above the base, front to back
     extent = np.float32(view.extent(0.75))
     inside = scene.cranial
     face = np.where(head.waves["face"](view) > 0.3, np.float32(-60), np.float32(45))
@@ -156,8 +157,8 @@ def _hindbrain(head: Head, scene: Scene, brain) -> None:
     """Cerebellum with its folia, fourth ventricle, tentorium and the petrous bones."""
     view = scene.view
     tent = view.z - (4 - 0.42 * np.abs(view.x) - 0.25 * np.abs(view.y - 28))  # mm above the tentorium
-    behind = coverage(np.maximum(tent, 14 - view.y), np.float32(3))
-    blend(brain, behind, 33 + 2.5 * head.waves["folia"](view))
+    behind = coverage(np.maximum(tent, 6 + 0.35 * np.abs(view.x) - view.y), np.float32(4))
+    blend(brain, behind, 33 + 1.4 * head.waves["folia"](view))
     scene.fluid += behind * np.maximum(4 - scene.fluid, 0) * (scene.depth > 3)  # no sulci of the cerebrum there
     _place(brain, view, (0, 30, -36), (7 * head.ventricles**0.5, 5, 8), CSF)
     back = coverage(18 - view.y, np.float32(3)) * coverage(np.abs(view.x) - 50, np.float32(8))
