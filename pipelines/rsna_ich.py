@@ -99,7 +99,8 @@ def _join(frame: pd.DataFrame, labels: pd.DataFrame, sheet: Path) -> pd.DataFram
     absent = labels.index.difference(image)
     if len(absent):
         raise MedtfError(
-            f"{sheet}: {len(absent)} of {len(labels)} labelled images are not in {sheet.stem}/, such as {absent[0]}: fetch the files or remove their rows"
+            f"{sheet}: {len(absent)} of {len(labels)} labelled images are not in {sheet.stem}/, such as {absent[0]}:"
+            " fetch the files or remove their rows"
         )
     frame = frame.join(labels, on=image.rename("image"))
     frame = frame.drop(columns=[c for c in frame if c == "image"])

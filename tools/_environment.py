@@ -99,7 +99,7 @@ def install(extra, environment):
     STAMP.unlink(missing_ok=True)  # an install that breaks off must not look like a whole one
     extras |= {extra} - {""}
     named = f".[{','.join(sorted(extras))}]" if extras else "."
-    say(f"installing medtf: pip install -e {named} (TensorFlow and all: about 2 GB, some minutes, once)")
+    say(f"installing medtf: pip install -e {named} (TensorFlow and all: about 3 GB, some minutes, once)")
     _do([str(PYTHON), "-m", "pip", "install", "--quiet", "-e", named], environment)
     STAMP.write_text(json.dumps({**wanted, "extras": sorted(extras)}), encoding="utf-8")
 

@@ -119,7 +119,7 @@ def _prevalences(name: str, config: Config, options: dict) -> dict[str, float | 
     if not options.get("per_patient"):
         if name in options["undersampled"]:
             prevalences["undersampled"] = float(options["undersampled"][name])
-        if config.evaluate.prevalence is not None:
+        if config.evaluate.prevalence is not None and name == next(iter(config.targets)):
             prevalences["given"] = config.evaluate.prevalence
     return prevalences
 
