@@ -56,6 +56,28 @@ def check_pixels(found: table.Table, root, *, jobs: int = -1, progress: Progress
     return found.with_frame(found.frame.assign(pixels=hashes)).leave_out(reasons)
 
 
+def found_table(
+    config: Config, root, *, parts: Path | None = None, jobs: int = -1, progress: Progress = quiet
+) -> table.Table:
+    """The table that the config names, or else an index of the data root; with a label for each target somewhere.
+
+    Raises:
+        MedtfError: no root, no targets, no labels; else what the index raises.
+    """
+    if not Path(root).is_dir():
+        raise MedtfError(f"data root {root}: no such folder")
+    if not config.targets:
+        raise AskedWronglyError("targets: the config names nothing to learn")
+    if config.data.table:
+        found = table.load(config.data.table)
+    else:
+        found = index(config, _source(config, root), parts=parts, jobs=jobs, progress=progress)
+    for name in config.targets:
+        if name in found.frame and table.is_empty(found.frame[name]).all():
+            raise MedtfError(f"target {name!r}: no example has a label; is the label file beside the images?")
+    return found
+
+
 def training_table(
     config: Config,
     root,
@@ -79,21 +101,10 @@ def training_table(
     Raises:
         MedtfError: what is wrong with root, table, split; LeakError among them.
     """
-    if not Path(root).is_dir():
-        raise MedtfError(f"data root {root}: no such folder")
-    if not config.targets:
-        raise AskedWronglyError("targets: the config names nothing to learn")
-    found = (
-        table.load(config.data.table)
-        if config.data.table
-        else index(config, _source(config, root), parts=parts, jobs=jobs, progress=progress)
-    )
+    found = found_table(config, root, parts=parts, jobs=jobs, progress=progress)
     say(
         f"table: {len(found):,} examples of {found.frame['patient'].nunique():,} patients, {len(found.excluded):,} files left out"
     )
-    for name in config.targets:
-        if name in found.frame and table.is_empty(found.frame[name]).all():
-            raise MedtfError(f"target {name!r}: no example has a label; is the label file beside the images?")
     found = _checked(found, root, config, jobs, progress, say)
     if "fold" not in found.frame:
         found = split.assign(found, config.data.split, config.targets)

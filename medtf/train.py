@@ -4,6 +4,7 @@ set-up -> table -> input -> model -> fit -> keep the best -> threshold on the va
 """
 
 import dataclasses
+import shutil
 import warnings
 from collections.abc import Callable
 
@@ -179,6 +180,7 @@ class Session:
         )
         speed = report.speed()
         run.write_json("environment.json", run.read_json("environment.json") | speed)
+        shutil.rmtree(run.checkpoint.parent)  # the model is whole: three copies of its weights need not stay
         run.write_json("thresholds.json", {"schema": runs.SCHEMA, "epoch": state["epoch"], "targets": chosen})
         if speed["examples_per_second"]:
             self.told.say(

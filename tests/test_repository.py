@@ -18,6 +18,7 @@ FOLDERS = {"medtf": "medtf", "pipelines": "medtf.pipelines", "configs": "medtf.c
 TENSORFLOW = {
     "medtf.precision": "asks which GPUs there are",
     "medtf.doctor": "asks which GPUs there are",
+    "medtf.cli.show": "imports it early, to keep its greeting off the terminal",
     "medtf.train": "MirroredStrategy and seeds",
 }
 # the lowest floor: may be imported by everything, imports nothing above itself

@@ -6,7 +6,7 @@ import sys
 import click
 
 from medtf import __version__
-from medtf.errors import MedtfError
+from medtf.errors import MedtfError, nearest
 
 # name -> module; a new command is one file and one line here.
 COMMANDS = {
@@ -34,6 +34,12 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         return importlib.import_module(COMMANDS[name]).command
+
+    def resolve_command(self, ctx, args):
+        """As click does, but an unknown command names the nearest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}: {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,6 +1,5 @@
 """How commands speak: lines on stdout, bars on a terminal, a line every few seconds elsewhere."""
 
-import os
 import sys
 import time
 
@@ -48,17 +47,11 @@ class _Bar:
 
 
 def quiet_tensorflow() -> None:
-    """Import TensorFlow without its chatter. The lines on oneDNN and CUDA come before its own log level counts, straight to stderr."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
+    """Import TensorFlow and Keras without their chatter."""
+    from medtf.quiet import quiet
+
+    with quiet():
         import keras  # noqa: F401
         import tensorflow as tf
 
         tf.config.list_physical_devices()
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

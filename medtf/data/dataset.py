@@ -41,8 +41,10 @@ def make(
     labels = encode(frame, config.targets)
     if training:
         batches = _ordered(order_of(table, config, labels), config, epoch, step, shard)
+        # rows travel with their place in the order, which seeds what is drawn for them
+        rows = _with_places(batches, epoch, step, config, table, labels)
     else:
-        batches = tf.data.Dataset.range(len(frame)).batch(config.train.batch_size)
+        rows = tf.data.Dataset.range(len(frame)).map(lambda row: (row, row))
     columns = _columns(frame, labels)
     read = _reader(frame, root, config)
 
@@ -55,12 +57,6 @@ def make(
     options.deterministic = True
     options.threading.private_threadpool_size = READERS
     size = config.train.batch_size // shard[1] if training else config.train.batch_size
-    # rows travel with their place in the order, which seeds what is drawn for them
-    rows = (
-        _with_places(batches, epoch, step, config, table, labels)
-        if training
-        else batches.unbatch().enumerate().map(lambda i, r: (r, i))
-    )
     ready = rows.map(one, num_parallel_calls=READERS).batch(size, drop_remainder=training)
     finish = _finisher(config, training)
     return ready.map(finish, num_parallel_calls=2).prefetch(2).with_options(options)

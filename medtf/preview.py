@@ -1,0 +1,105 @@
+"""A contact sheet of the network's input: a row an example, a column a channel, labels and the range of values beside it."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from medtf import pipeline
+from medtf.config import Config
+from medtf.data.labels import encode
+from medtf.data.order import classes_of
+from medtf.data.windows import window
+from medtf.table import Table
+
+
+def draw(config: Config, table: Table, root, path: Path, *, count: int = 6, augmented: bool = False) -> int:
+    """Write the sheet as PNG, whole or not at all; returns how many examples it shows.
+
+    Args:
+        config: `input`, `targets`, `augment` count.
+        table: examples with labels.
+        root: data root.
+        path: the picture.
+        count: examples at the most; classes of the first target take turns.
+        augmented: with window jitter and augmentation, drawn by train.seed.
+    """
+    chosen = table.with_frame(table.frame.iloc[_in_turns(table, config, count)])
+    images, labels = _batch(config, chosen, root, augmented)
+    figure = _sheet(images, labels, chosen.frame["path"].tolist(), channel_names(config))
+    temporary = path.with_name(f".{path.name}")
+    try:
+        figure.savefig(temporary, dpi=110, format="png")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return len(images)
+
+
+def channel_names(config: Config) -> list[str]:
+    """`brain 40/80 HU` for each window; grey, or red, green and blue."""
+    if config.input.windows is None:
+        return ["grey"] if config.input.channels == 1 else ["red", "green", "blue"]
+    named = [w if isinstance(w, str) else "window" for w in config.input.windows]
+    return ["{} {:g}/{:g} HU".format(name, *window(w)) for name, w in zip(named, config.input.windows, strict=True)]
+
+
+def _in_turns(table: Table, config: Config, count: int) -> np.ndarray:
+    """Row numbers, the classes of the first target in turn, spread over the table."""
+    name, target = next(iter(config.targets.items()))
+    classes = np.zeros(len(table), np.int64)
+    if target.kind != "regression":
+        classes = classes_of(encode(table.frame, {name: target})[name])
+    queues = []
+    for value in sorted(set(classes), reverse=True):
+        rows = np.flatnonzero(classes == value)
+        queues.append(rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)])
+    turns = [queue[i] for i in range(count) for queue in queues if i < len(queue)]
+    return np.array(list(dict.fromkeys(turns))[:count])
+
+
+def _batch(config: Config, table: Table, root, augmented: bool) -> tuple[np.ndarray, dict]:
+    """Images and labels as `fit` would see them."""
+    raw = config.model_dump()
+    raw["train"]["batch_size"] = len(table)
+    raw["data"]["undersample"] = {"policy": "none"}
+    config = Config.model_validate(raw)
+    module = pipeline.find(config.pipeline)
+    if not augmented:
+        images, labels, _ = next(iter(module.dataset(table, root, config, training=False)))
+        return np.asarray(images), {name: np.asarray(values) for name, values in labels.items()}
+    from medtf import augment
+    from medtf.data.dataset import order_of
+
+    images, labels, _ = next(iter(module.dataset(table, root, config, training=True)))
+    for layer in augment.build(config.augment, seed=config.train.seed + 1):
+        images = layer(images, training=True)
+    back = np.argsort(order_of(table, config).batches(0, len(table))[0])  # the sheet keeps the table's order
+    return np.asarray(images)[back], {name: np.asarray(values)[back] for name, values in labels.items()}
+
+
+def _sheet(images: np.ndarray, labels: dict, paths: list[str], channels: list[str]) -> Figure:
+    rows, columns = images.shape[0], images.shape[-1]
+    figure = Figure(figsize=(2.2 * columns + 2.6, 2.2 * rows + 0.4), layout="constrained", facecolor="white")
+    axes = figure.subplots(rows, columns + 1, squeeze=False, width_ratios=[1.1] + [1] * columns)
+    for r in range(rows):
+        words = axes[r, 0]
+        words.axis("off")
+        lines = [Path(paths[r]).name[:28], *(f"{name}: {_value(values[r])}" for name, values in labels.items())]
+        words.text(0, 1, "\n".join(lines), va="top", fontsize=8, transform=words.transAxes)
+        for c in range(columns):
+            axis = axes[r, c + 1]
+            axis.imshow(images[r, ..., c], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axis.set_xticks([])
+            axis.set_yticks([])
+            low, high = images[r, ..., c].min(), images[r, ..., c].max()
+            axis.set_xlabel(f"{low:.2f} to {high:.2f}", fontsize=7)
+            if r == 0:
+                axis.set_title(channels[c], fontsize=9)
+    return figure
+
+
+def _value(values: np.ndarray) -> str:
+    if np.isnan(values).any():
+        return "unknown"
+    return f"{values[0]:g}" if len(values) == 1 else str(int(values.argmax()))
