@@ -43,6 +43,8 @@ def check_pixels(found: table.Table, root, *, jobs: int = -1, progress: Progress
     from medtf.data.pixels import check
 
     rows = found.frame.to_dict("records")
+    if not rows:
+        return found.with_frame(found.frame.assign(pixels=pd.Series(dtype="str")))
     report, results = progress("pixels"), []
     # few pictures: starting processes costs more than decoding them
     pool = joblib.Parallel(

@@ -3,11 +3,14 @@
 `MEDTF_SALT` (the secret itself), or the key file `salt` in `MEDTF_HOME` (default: ~/.config/medtf), made at first use.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
 from functools import cache
 from pathlib import Path
+
+from medtf.errors import MedtfError
 
 
 def key_file() -> Path:
@@ -23,14 +26,24 @@ def secret() -> bytes:
         return given.encode()
     path = key_file()
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:  # another process was first
-            return path.read_bytes()
-        with os.fdopen(descriptor, "wb") as file:
+        _make(path)
+    key = path.read_bytes()
+    if not key.strip():
+        raise MedtfError(f"{path}: the key file is empty; restore it, or remove it if no table was made with it")
+    return key
+
+
+def _make(path: Path) -> None:
+    """Written whole under another name, then linked: of two processes the first wins, and none reads half a key."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secrets.token_hex(32).encode())
-    return path.read_bytes()
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @cache

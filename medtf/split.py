@@ -100,14 +100,18 @@ def given(values: pd.Series, column: str) -> pd.Series:
     Raises:
         AskedWronglyError: a value that is no fold's name.
     """
-    names = values.astype(str).str.strip().str.lower()
-    names = names.map(lambda v: FOLD_NAMES.get(v, v))
-    strange = sorted(set(names[~names.isin(FOLDS) & ~names.str.fullmatch(r"\d+")]))
+    # an empty cell turns a column of whole numbers into 0.0, 1.0, ...
+    names = values.astype(object).map(lambda v: "" if pd.isna(v) else str(v).strip().lower().removesuffix(".0"))
+    names = names.map(lambda v: FOLD_NAMES.get(v, v)).astype("str")
+    numbers = names.str.fullmatch(r"\d+")
+    strange = sorted(set(names[~names.isin(FOLDS) & ~numbers]))
+    if numbers.any() and not numbers.all() and not strange:
+        strange = sorted(set(names[~numbers]))
     if strange:
         raise AskedWronglyError(
             f"column {column!r}: {strange[0]!r} is no fold: expected train, valid, test (or 0, 1, 2, ... for k folds)"
         )
-    return names.astype("str")
+    return names
 
 
 def roles(folds: pd.Series, split: Split) -> pd.Series:

@@ -60,17 +60,16 @@ class Table:
         )
 
     def reasons(self) -> dict[str, int]:
-        """How many files were left out for which reason, most frequent first; numbers in a reason are folded."""
-        folded = self.excluded["reason"].astype(str).str.replace(r"-?\d+(\.\d+)?", "N", regex=True)
-        names = self.excluded.groupby(folded, sort=False)["reason"].agg(["first", "size"])
-        return (
-            {
-                row.first if row.size == 1 else name: int(row["size"])
-                for name, row in names.sort_values("size", ascending=False).iterrows()
-            }
-            if len(names)
-            else {}
-        )
+        """How many files were left out for which reason, most frequent first; where reasons differ in a number, it is N."""
+        if not len(self.excluded):
+            return {}
+        # the numbers of a tag, (0028,0010), are its name
+        folded = self.excluded["reason"].astype(str).str.replace(r"(?<![(,\w])-?\d+(\.\d+)?(?![\w,])", "N", regex=True)
+        names = self.excluded.groupby(folded, sort=False)["reason"].agg(["first", "nunique", "size"])
+        names = names.sort_values("size", ascending=False, kind="stable")
+        return {
+            first if different == 1 else name: int(size) for name, first, different, size in names.itertuples(name=None)
+        }
 
 
 def save(table: Table, path) -> Path:
@@ -95,7 +94,7 @@ def load(path) -> Table:
     """Read a table that `save` wrote.
 
     Raises:
-        AskedWronglyError: no such file, not a table of medtf, or one of a newer schema.
+        AskedWronglyError: no such file, not a table of medtf, one of a newer schema, or one whose paths leave the data root.
     """
     path = Path(path)
     if not path.is_file():
@@ -113,7 +112,12 @@ def load(path) -> Table:
     excluded = (
         pd.read_csv(beside, dtype=str, keep_default_na=False) if beside.exists() else Table(pd.DataFrame()).excluded
     )
-    return Table(arrow.to_pandas(), excluded, meta)
+    frame = arrow.to_pandas()
+    if "path" in frame:
+        suspect = frame["path"].astype(str)
+        for one in suspect[suspect.str.contains(r"^(?:[/\\]|[A-Za-z]:|$)|\.\.", regex=True)]:
+            inside("of the table", one)
+    return Table(frame, excluded, meta)
 
 
 def _atomically(path: Path, write) -> None:
@@ -127,6 +131,9 @@ def _atomically(path: Path, write) -> None:
 
 def inside(root, path: str) -> str:
     """`path` when it stays below `root`; tables are untrusted, and may not name files elsewhere.
+
+    Symbolic links below the root are followed: no table can make one, so whoever laid out the root wants them (git-annex, DVC and
+    storage mounts are made of links).
 
     Raises:
         AskedWronglyError: an absolute path, or one that climbs out.

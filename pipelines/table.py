@@ -5,6 +5,7 @@
 `patient`; with `fold` the sheet's own split is used; other names make a column of that name. All other columns are kept as they are.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from medtf.data import scan as scanning
 from medtf.errors import AskedWronglyError, MedtfError, nearest
 from medtf.salt import pseudonym, salt_id, secret
 from medtf.split import given
-from medtf.table import Table, inside
+from medtf.table import Table, inside, is_empty
 
-# columns that name a person; they never enter a table
-PERSONAL = re.compile(r"(^|[^a-z])(name|birth|dob|address|phone|email|mrn|ssn|accession)", re.IGNORECASE)
+# columns that name a person; they never enter a table. DICOM's own spelling counts too: PatientName, StudyInstanceUID
+PERSONAL = re.compile(
+    r"(?<![a-z])(names?|surname|birth|birthday|dob|address|phone|e ?mail|mrn|ssn|accession|patient ?ids?|instance ?uids?)(?![a-z])"
+)
 OURS = {"excluded", "study", "series", "modality", "syntax", "position", "pixels"}
 
 
@@ -40,8 +43,9 @@ def examples(source, config, *, root=None, scan=scanning.scan) -> Table:
             "no PatientID (0010,0020): it cannot be kept in one fold"
         )
     else:
-        sheet, dropped = _mapped(read_sheet(source), dict(config.data.columns), source)
-        frame = _joined(sheet, scan(Path(root or source.parent), list(sheet["path"])), source)
+        root = Path(root or source.parent)
+        sheet, dropped = _mapped(read_sheet(source), dict(config.data.columns), source, root)
+        frame = _joined(sheet, scan(root, list(sheet["path"])))
         meta |= {"sheet": source.name, "columns_left_out": dropped}
     return Table(frame, meta=meta).leave_out(frame["excluded"]).with_frame_dropped("excluded")
 
@@ -75,12 +79,13 @@ def read_sheet(source: Path) -> pd.DataFrame:
     return sheet
 
 
-def _mapped(sheet: pd.DataFrame, columns: dict[str, str], source: Path) -> tuple[pd.DataFrame, list[str]]:
+def _mapped(sheet: pd.DataFrame, columns: dict[str, str], source: Path, root: Path) -> tuple[pd.DataFrame, list[str]]:
     """The sheet in medtf's names, with hashed patients, and the columns that were left out because they name a person."""
     made = {name: _column(sheet, columns.get(name, name), name, source) for name in ("path", "patient")}
     made |= {name: _column(sheet, template, name, source) for name, template in columns.items() if name not in made}
     used = set(columns.values()) | {"path", "patient"}
-    left_out = [c for c in sheet if c not in used and PERSONAL.search(str(c))]
+    told = set(re.findall(r"{([^{}]+)}", columns.get("patient", "")))  # what a patient's id is made of is an id too
+    left_out = [c for c in sheet if c not in used and (c in told or is_personal(c))]
     kept = {str(c): sheet[c] for c in sheet if c not in used and c not in left_out and str(c) not in made}
     clash = [c for c in [*kept, *made] if c in OURS or c.startswith("read_")]
     if clash:
@@ -88,6 +93,11 @@ def _mapped(sheet: pd.DataFrame, columns: dict[str, str], source: Path) -> tuple
             f"{source}: column {clash[0]!r} has a name that medtf uses itself: rename it with data.columns: {{other_name: {clash[0]}}}"
         )
     frame = pd.DataFrame(made | kept)
+    empty = is_empty(frame["path"])
+    if empty.any():
+        raise MedtfError(f"{source}: row {int(empty.argmax()) + 2} has no path")
+    # `a.png` and `./a.png` are one file
+    frame["path"] = [os.path.normpath(inside(root, _id(path))) for path in frame["path"]]
     twice = frame["path"][frame["path"].duplicated()]
     if len(twice):
         raise MedtfError(
@@ -100,6 +110,12 @@ def _mapped(sheet: pd.DataFrame, columns: dict[str, str], source: Path) -> tuple
     if "fold" in frame:
         frame["fold"] = given(frame["fold"], columns.get("fold", "fold"))
     return frame, left_out
+
+
+def is_personal(column) -> bool:
+    """Does a column's name say that it names a person? `PatientName`, `patient_name` and `NAME` are one."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", str(column)).lower()
+    return PERSONAL.search(re.sub(r"[\W_]+", " ", words)) is not None
 
 
 def _id(value) -> str:
@@ -120,12 +136,12 @@ def _column(sheet: pd.DataFrame, template: str, name: str, source: Path) -> pd.S
         raise AskedWronglyError(
             f"{source}: no column {absent[0]!r} for {name}{hint}: {nearest(absent[0], sheet.columns)}"
         )
-    return sheet[needed].astype(str).apply(lambda row: re.sub(r"{([^{}]+)}", lambda m: row[m[1]], template), axis=1)
+    parts = sheet[list(dict.fromkeys(needed))].map(_id)
+    filled = parts.apply(lambda row: re.sub(r"{([^{}]+)}", lambda m: row[m[1]], template), axis=1)
+    return filled.where((parts != "").all(axis=1), None)  # a template with a hole says nothing
 
 
-def _joined(sheet: pd.DataFrame, headers: pd.DataFrame, source: Path) -> pd.DataFrame:
+def _joined(sheet: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:
     """Headers with the sheet's columns; where both know a thing (age, sex), the sheet wins."""
-    for path in sheet["path"]:
-        inside(source.parent, path)
     headers = headers.drop(columns=[c for c in headers if c in sheet and c != "path"])
     return headers.merge(sheet, on="path", how="left", validate="many_to_one")

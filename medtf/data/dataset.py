@@ -37,29 +37,32 @@ def make(
     """
     if len(table) == 0:
         raise MedtfError("no examples to read: the fold is empty")
+    if config.train.batch_size % shard[1]:
+        raise MedtfError(f"train.batch_size {config.train.batch_size} cannot be cut among {shard[1]} processes")
     root, frame = str(root), table.frame
     labels = encode(frame, config.targets)
     if training:
-        batches = _ordered(order_of(table, config, labels), config, epoch, step, shard)
+        order = order_of(table, config, labels)
+        _steps(order, config)
+        batches = _ordered(order, config, epoch, step, shard)
         # rows travel with their place in the order, which seeds what is drawn for them
-        rows = _with_places(batches, epoch, step, config, table, labels)
+        rows = _with_places(batches, order, config, epoch, step, shard)
     else:
         rows = tf.data.Dataset.range(len(frame)).map(lambda row: (row, row))
     columns = _columns(frame, labels)
-    read = _reader(frame, root, config)
+    read, windowed = _reader(frame, root, config), _windowed(config, training)
 
     def one(row, place):
         cells = {name: tf.gather(values, row) for name, values in columns.items()}
-        image = read(cells | {"row": row})
-        return image, {name: cells[f"label:{name}"] for name in labels}, tf.ones(()), place
+        image = windowed(read(cells | {"row": row}), place)
+        return image, {name: cells[f"label:{name}"] for name in labels}, tf.ones(())
 
     options = tf.data.Options()
     options.deterministic = True
     options.threading.private_threadpool_size = READERS
     size = config.train.batch_size // shard[1] if training else config.train.batch_size
     ready = rows.map(one, num_parallel_calls=READERS).batch(size, drop_remainder=training)
-    finish = _finisher(config, training)
-    return ready.map(finish, num_parallel_calls=2).prefetch(2).with_options(options)
+    return ready.prefetch(2).with_options(options)
 
 
 def order_of(table: Table, config: Config, labels: dict[str, np.ndarray] | None = None) -> Order:
@@ -93,7 +96,10 @@ def steps_an_epoch(table: Table, config: Config) -> int:
     Raises:
         MedtfError: an epoch holds fewer examples than a batch.
     """
-    order = order_of(table, config)
+    return _steps(order_of(table, config), config)
+
+
+def _steps(order: Order, config: Config) -> int:
     steps = order.steps(config.train.batch_size)
     if steps == 0:
         raise MedtfError(
@@ -116,14 +122,17 @@ def _ordered(order: Order, config: Config, epoch, step, shard) -> tf.data.Datase
     return tf.data.Dataset.range(1).flat_map(begin)
 
 
-def _with_places(batches, epoch, step, config: Config, table: Table, labels) -> tf.data.Dataset:
-    """(row, place): place is unique over the whole training, and does not depend on where a resumed run began."""
+def _with_places(batches, order: Order, config: Config, epoch, step, shard) -> tf.data.Dataset:
+    """(row, place): unique over the whole training and all processes, and the same wherever a resumed run began."""
     size = config.train.batch_size
-    steps = order_of(table, config, labels).steps(size)
+    steps = order.steps(size)
+    index, count = shard
 
     def place(number, batch):
         first = (tf.cast(epoch, tf.int64) * steps + tf.cast(step, tf.int64) + number) * size
-        return tf.data.Dataset.from_tensor_slices((batch, first + tf.range(tf.shape(batch, tf.int64)[0])))
+        return tf.data.Dataset.from_tensor_slices(
+            (batch, first + index + count * tf.range(size // count, dtype=tf.int64))
+        )
 
     return batches.enumerate().flat_map(place)
 
@@ -159,23 +168,25 @@ def _reader(frame, root: str, config: Config):
     return lambda row: tf.switch_case(tf.gather(which, row["row"]), [lambda b=branch: b(row) for branch in branches])
 
 
-def _finisher(config: Config, training: bool):
-    """What is done to a whole batch: windows for HU; nothing for intensities."""
+def _windowed(config: Config, training: bool):
+    """(image, place) -> channels in [0, 1]: windows of HU, or the intensities as they are.
+
+    A 1 x 1 convolution gives each window its channel: (hu - centre) / width + 1/2 is one multiplication and one addition, and broadcasting
+    over the last axis, the plain way to write it, takes three times as long as all the reading. Image by image it stays in the cache.
+    """
     if config.input.windows is None:
-        return lambda images, labels, weights, places: (images, labels, weights)
+        return lambda image, place: image
     spec = tf.constant([window(w) for w in config.input.windows], tf.float32)
     jitter = tf.constant(config.input.window_jitter, tf.float32)
     jittered = training and any(config.input.window_jitter)
     seed = config.train.seed
 
-    def finish(images, labels, weights, places):
-        spread = spec[None]
-        if jittered:  # (batch, windows, 2): each example draws by its place in the order
-            drawn = tf.map_fn(
-                lambda p: tf.random.stateless_normal(spec.shape, [seed, p]), places, fn_output_signature=tf.float32
-            )
-            spread = spread + drawn * jitter
-        center, width = spread[..., 0][:, None, None], tf.maximum(spread[..., 1], 1.0)[:, None, None]
-        return tf.clip_by_value((images - center) / width + 0.5, 0.0, 1.0), labels, weights
+    def windowed(image, place):
+        drawn = spec
+        if jittered:  # centre and width of each window, drawn by the example's place in the order
+            drawn = spec + tf.random.stateless_normal(spec.shape, [seed, place]) * jitter
+        center, width = drawn[:, 0], tf.maximum(drawn[:, 1], 1.0)
+        channels = tf.nn.conv2d(image[None], (1 / width)[None, None, None], 1, "VALID")
+        return tf.clip_by_value(tf.nn.bias_add(channels, 0.5 - center / width), 0.0, 1.0)[0]
 
-    return finish
+    return windowed

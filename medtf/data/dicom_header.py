@@ -33,10 +33,8 @@ def rows(empty: dict, full: Path, *, has_preamble: bool) -> list[dict]:
             after_header = file.tell()
     except InvalidDicomError:
         return [empty | {"excluded": "not an image: no DICOM, PNG or JPEG header"}]
-    except (
-        Exception
-    ) as error:  # pydicom raises many kinds on broken headers; each is a verdict on the file, not a fault of ours
-        return [empty | {"excluded": f"broken DICOM header: {type(error).__name__}: {error}".splitlines()[0][:160]}]
+    except Exception as error:  # pydicom raises many kinds on broken headers; each is a verdict on the file
+        return [empty | {"excluded": _broken(error)}]
     found = [empty]
     try:
         if not has_preamble and not any(k in ds for k in ("SOPClassUID", "Rows", "Modality")):
@@ -47,9 +45,13 @@ def rows(empty: dict, full: Path, *, has_preamble: bool) -> list[dict]:
         _is_example(ds, found)
     except _LeftOutError as reason:
         return [found[0] | {"excluded": str(reason)}]
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError, struct.error) as error:
-        return [found[0] | {"excluded": f"broken DICOM header: {type(error).__name__}: {error}".splitlines()[0][:160]}]
+    except Exception as error:  # as above: pydicom parses values late, and raises here what they hold
+        return [found[0] | {"excluded": _broken(error)}]
     return found
+
+
+def _broken(error: Exception) -> str:
+    return f"broken DICOM header: {type(error).__name__}: {error}".splitlines()[0][:160]
 
 
 def _named(keyword: str) -> str:
@@ -92,8 +94,7 @@ def _years(age: str) -> float:
 
 def _what(ds) -> None:
     """Is it a picture of a patient at all?"""
-    meta = ds.file_meta
-    if meta.get("MediaStorageSOPClassUID") == MEDIA_DIRECTORY or "DirectoryRecordSequence" in ds:
+    if ds.file_meta.get("MediaStorageSOPClassUID") == MEDIA_DIRECTORY or "DirectoryRecordSequence" in ds:
         raise _LeftOutError("DICOMDIR: a list of files, not an image")
     if (
         "SOPClassUID" in ds
@@ -103,7 +104,7 @@ def _what(ds) -> None:
         and ds.Modality not in IMAGES
     ):
         raise _LeftOutError(f"no pixel data ({UID(ds.SOPClassUID).name})")
-    if not meta.get("TransferSyntaxUID"):
+    if not ds.file_meta.get("TransferSyntaxUID"):
         raise _LeftOutError(f"no {_named('TransferSyntaxUID')}: how the pixels are stored is unknown")
     modality = _need(ds, "Modality")
     if modality not in IMAGES:
@@ -120,6 +121,8 @@ def _pixels(ds, full: Path, after_header: int) -> dict:
         "read_signed": bool(_need(ds, "PixelRepresentation")),
         "read_inverted": _need(ds, "PhotometricInterpretation") == "MONOCHROME1",
     }
+    if min(row["read_rows"], row["read_columns"]) < 1:
+        raise _LeftOutError(f"no pixels: {_named('Rows')} is {ds.Rows}, {_named('Columns')} {ds.Columns}")
     row["read_high_bit"] = int(ds.get("HighBit", row["read_bits_stored"] - 1))
     if int(ds.get("SamplesPerPixel", 1)) != 1 or "MONOCHROME" not in ds.PhotometricInterpretation:
         what = "secondary capture in colour" if _is_secondary_capture(ds) else "colour"
@@ -147,8 +150,9 @@ def _pixels(ds, full: Path, after_header: int) -> dict:
         raise _LeftOutError(
             f"truncated: {expected * frames - min(length, size - offset)} of {expected * frames} bytes of pixel data are missing"
         )
-    kind = "decode" if "ModalityLUTSequence" in ds or row["read_bits_allocated"] == 32 else "raw"
-    return row | {"read_kind": kind, "read_offset": offset, "read_length": expected}
+    swapped = row["read_big_endian"] and row["read_bits_allocated"] == 8  # maybe, in words of 16 (PS3.5 8.2)
+    in_python = "ModalityLUTSequence" in ds or row["read_bits_allocated"] == 32 or swapped
+    return row | {"read_kind": "decode" if in_python else "raw", "read_offset": offset, "read_length": expected}
 
 
 def _pixel_element(full: Path, start: int, syntax: UID) -> tuple[int, int]:
@@ -191,11 +195,8 @@ def _frames(ds, row: dict) -> list[dict]:
             raise _LeftOutError(
                 f"multi-frame ({count}) without frames' geometry: no {_named('PerFrameFunctionalGroupsSequence')}"
             )
-        return [
-            row
-            | _rescale(ds)
-            | {"position": _position(ds.get("ImagePositionPatient"), ds.get("ImageOrientationPatient"))}
-        ]
+        place = _position(ds.get("ImagePositionPatient"), ds.get("ImageOrientationPatient"))
+        return [row | _rescale(ds) | {"position": place}]
     if len(per_frame) != count:
         raise _LeftOutError(
             f"multi-frame: {count} frames but {len(per_frame)} items in {_named('PerFrameFunctionalGroupsSequence')}"
@@ -268,11 +269,8 @@ def _is_example(ds, found: list[dict]) -> None:
     """Rules for slices of CT and MR; radiographs only need a rescale that is whole or absent."""
     kinds = {found[n].pop("_rescale_type") for n in range(len(found))}
     modality = ds.Modality
-    image_type = (
-        {str(v).upper() for v in (ds.get("ImageType") or ())}
-        if not isinstance(ds.get("ImageType"), str)
-        else {ds.ImageType.upper()}
-    )
+    image_type = ds.get("ImageType") or ()
+    image_type = {str(v).upper() for v in ([image_type] if isinstance(image_type, str) else image_type)}
     if modality in SLICES:
         if image_type & {"LOCALIZER", "SCOUT", "SURVIEW", "REF_SURVIEW", "TOPOGRAM"}:
             raise _LeftOutError("scout (localizer), not a slice")
@@ -297,3 +295,6 @@ def _is_example(ds, found: list[dict]) -> None:
     for row in found:  # outside CT a missing rescale is the identity (PS3.3 C.11.1)
         row["read_slope"] = 1.0 if math.isnan(row["read_slope"]) else row["read_slope"]
         row["read_intercept"] = 0.0 if math.isnan(row["read_intercept"]) else row["read_intercept"]
+        slope, intercept = row["read_slope"], row["read_intercept"]
+        if slope == 0 or not math.isfinite(slope + intercept):
+            raise _LeftOutError(f"{_named('RescaleSlope')} {slope:g} with intercept {intercept:g} is no rescaling")

@@ -160,7 +160,8 @@ def _resized(image: tf.Tensor, layout: Layout, size: tuple[int, int], aspect: st
         side = tf.maximum(rows, columns)
         top, left = (side - rows) // 2, (side - columns) // 2
         around = [[top, side - rows - top], [left, side - columns - left], [0, 0]]
-        image = tf.pad(image, around, constant_values=tf.saturate_cast(fill, image.dtype))
+        # float first: unsigned stored values with a small intercept have no number for air
+        image = tf.pad(tf.cast(image, tf.float32), around, constant_values=tf.cast(fill, tf.float32))
     shrinks = (tf.shape(image)[0] >= 2 * size[0]) & (tf.shape(image)[1] >= 2 * size[1])
     channels = image.shape[-1]
     image = tf.cond(

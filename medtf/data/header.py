@@ -4,6 +4,7 @@ A *row* is a plain dict with the columns of `COLUMNS`; an image file gives one r
 cannot be an example gives one row whose `excluded` says why, in words a user can act on.
 """
 
+import stat
 import struct
 import warnings
 from pathlib import Path
@@ -46,11 +47,16 @@ EMPTY = {name: DEFAULTS[kind] for name, kind in COLUMNS.items()} | {"read_slope"
 
 def read_header(root: Path, path: str) -> list[dict]:
     """The rows of one file, `path` relative to `root`. Never raises for what a file holds: a fault becomes `excluded`."""
-    row = EMPTY | {"path": path}
     full = Path(root) / path
+    # Linux allows any bytes in a name; a table holds UTF-8, so such a name is shown with replacement characters
+    row = EMPTY | {"path": path.encode(errors="surrogateescape").decode(errors="replace")}
+    if row["path"] != path:
+        return [row | {"excluded": "the file's name is not UTF-8: rename it"}]
     if full.name.startswith("."):
         return [row | {"excluded": "hidden file"}]
     try:
+        if not stat.S_ISREG(full.stat().st_mode):  # to open a named pipe would wait for ever
+            return [row | {"excluded": "cannot be read: not a file"}]
         with open(full, "rb") as file:
             start = file.read(132)
     except OSError as error:
@@ -76,8 +82,10 @@ def _raster(row: dict, full: Path, kind: str) -> dict:
         with Image.open(full) as image:
             columns, rows = image.size
             mode = image.mode
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return row | {"excluded": f"broken {kind.upper()} header: {error}"}
+    if mode == "CMYK":
+        return row | {"excluded": "JPEG in CMYK, the colours of print: save it as grey or RGB"}
     if kind == "png" and not _png_is_whole(full):
         return row | {"excluded": "truncated: the PNG has no end (IEND)"}
     if kind == "jpeg" and not _jpeg_is_whole(full):

@@ -48,7 +48,7 @@ def _one(frame: pd.DataFrame, name: str, target: Target) -> np.ndarray:
             )
         labels[known, 0] = positive
         return labels
-    numbers = pd.to_numeric(values[known], errors="coerce")
+    numbers = pd.to_numeric(values[known], errors="coerce").replace([np.inf, -np.inf], np.nan)
     _refuse(
         name,
         values[known][numbers.isna()],

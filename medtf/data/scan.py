@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from medtf.data.header import COLUMNS, read_header
 from medtf.errors import MedtfError
-from medtf.salt import pseudonym, secret
+from medtf.salt import pseudonym, salt_id, secret
 
 PART = 2_000  # files: one part is some 10 s of work, the most that a kill can lose
 _ARROW = {
@@ -27,7 +27,9 @@ _SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
 
 
 def files_below(root) -> list[str]:
-    """Every file below `root`, relative to it, sorted. Links to folders are not followed.
+    """Every file below `root`, relative to it, sorted. Links to folders are not followed, hidden folders not entered.
+
+    A hidden folder is never data: trash cans, version control, and this index's own parts, which would change the list at each resume.
 
     Raises:
         MedtfError: no such folder, or nothing in it.
@@ -37,7 +39,7 @@ def files_below(root) -> list[str]:
         raise MedtfError(f"{root}: no such folder")
     found = []
     for folder, folders, names in os.walk(root):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [os.path.relpath(os.path.join(folder, name), root) for name in names]
     if not found:
         raise MedtfError(f"{root}: the folder is empty")
@@ -67,8 +69,10 @@ def scan(
 
     paths = list(paths)
     chunks = [paths[i : i + PART] for i in range(0, len(paths), PART)]
-    plan = hashlib.sha256("\0".join([str(Path(root).resolve()), *sorted(COLUMNS), *paths]).encode()).hexdigest()[:12]
     tables, key = {}, secret()
+    # parts of another salt hold other pseudonyms
+    what = "\0".join([str(Path(root).resolve()), salt_id(key), *sorted(COLUMNS), *paths])
+    plan = hashlib.sha256(what.encode(errors="surrogateescape")).hexdigest()[:12]
     for number in range(len(chunks)) if parts else ():
         part = _part(parts, plan, number)
         if part.exists():

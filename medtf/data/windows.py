@@ -25,6 +25,6 @@ def window(spec) -> tuple[float, float]:
             )
         return WINDOWS[spec]
     center, width = (float(v) for v in spec)
-    if width <= 0:
-        raise AskedWronglyError(f"window [{center:g}, {width:g}]: expected a width above 0 HU")
+    if not (0 < width < float("inf") and abs(center) < float("inf")):
+        raise AskedWronglyError(f"window [{center:g}, {width:g}]: expected numbers, and a width above 0 HU")
     return center, width
