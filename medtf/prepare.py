@@ -40,10 +40,10 @@ def check_pixels(found: table.Table, root, *, jobs: int = -1, progress: Progress
     """Decode every image once: a column `pixels` with their hash, and what is implausible left out with its reason."""
     import joblib
 
-    from medtf.data.pixels import check
+    from medtf.data.pixels import Rows, check
 
-    rows = found.frame.to_dict("records")
-    if not rows:
+    rows = Rows(found.frame)
+    if not len(rows):
         return found.with_frame(found.frame.assign(pixels=pd.Series(dtype="str")))
     report, results = progress("pixels"), []
     # few pictures: starting processes costs more than decoding them

@@ -9,6 +9,7 @@ from medtf.config import Config
 from medtf.data import graph
 from medtf.data.labels import encode
 from medtf.data.order import Order, classes_of
+from medtf.data.pixels import Rows
 from medtf.data.windows import window
 from medtf.errors import MedtfError
 from medtf.table import Table
@@ -155,15 +156,14 @@ def _reader(frame, root: str, config: Config):
                 if wants_hounsfield
                 else "the table holds CT in Hounsfield units: name input.windows, such as [brain, subdural, soft]"
             )
-    rows = frame.to_dict("records") if any(layout.kind == "decode" for layout in found) else []
     how = {"aspect": config.input.aspect, "channels": config.input.channels, "intensity": config.input.intensity}
-    branches = [graph.reader(layout, root, config.input.size, rows=rows, **how) for layout in found]
-    if len(branches) == 1:
-        return branches[0]
+    branches = [graph.reader(layout, root, config.input.size, rows=Rows(frame), **how) for layout in found]
     if config.input.channels == 3 and any(layout.kind in ("raw", "decode") for layout in found):
         raise MedtfError(
             "input.channels 3 is for colour PNG and JPEG; the table holds DICOM too: set input.channels to 1"
         )
+    if len(branches) == 1:
+        return branches[0]
     which = tf.constant(codes)
     return lambda row: tf.switch_case(tf.gather(which, row["row"]), [lambda b=branch: b(row) for branch in branches])
 

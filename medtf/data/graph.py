@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from medtf.data.pixels import AIR
+from medtf.data.pixels import AIR, Rows
 from medtf.data.pixels import read as read_in_python
 
 # What the graph is built for; everything else of a row is a tensor.
@@ -59,9 +59,7 @@ def layouts(frame: pd.DataFrame) -> tuple[list[Layout], np.ndarray]:
     ], codes
 
 
-def reader(
-    layout: Layout, root: str, size: tuple[int, int], *, aspect: str, channels: int, intensity: str, rows: list[dict]
-):
+def reader(layout: Layout, root: str, size: tuple[int, int], *, aspect: str, channels: int, intensity: str, rows: Rows):
     """A function of one row's tensors (`path`, `row` and NUMBERS) -> float32 (height, width, channels), HU or intensity in [0, 1].
 
     Args:
@@ -71,7 +69,7 @@ def reader(
         aspect: `pad` to a square with air (black) before the resize, or `stretch`.
         channels: 1, or 3 for colour PNG and JPEG.
         intensity: `full` or `percentile`, for what is not HU.
-        rows: the table's rows as dicts, for the Python decoder.
+        rows: the table's rows, for the Python decoder.
     """
 
     def read(row) -> tf.Tensor:
@@ -127,7 +125,7 @@ def _decoded_raster(row, layout: Layout, root: str, channels: int) -> tf.Tensor:
     )
 
 
-def _decoded_in_python(row, root: str, rows: list[dict]) -> tf.Tensor:
+def _decoded_in_python(row, root: str, rows: Rows) -> tf.Tensor:
     """Through pydicom: HU or modality values, (rows, columns, 1); a fault names the file."""
 
     def decode(number) -> np.ndarray:

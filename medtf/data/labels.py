@@ -73,6 +73,8 @@ def _plain(value) -> str:
 
 def _refuse(name: str, wrong: pd.Series, expected: str) -> None:
     if len(wrong):
+        value = wrong.iloc[0]
+        value = value.item() if isinstance(value, np.generic) else value  # 2, not np.int64(2)
         raise AskedWronglyError(
-            f"target {name!r}: row {wrong.index[0]} holds {wrong.iloc[0]!r} ({len(wrong)} such rows): {expected}"
+            f"target {name!r}: row {wrong.index[0]} holds {value!r} ({len(wrong)} such rows): {expected}"
         )

@@ -8,6 +8,28 @@ from pathlib import Path
 import numpy as np
 
 AIR = -1000.0  # HU
+
+
+class Rows:
+    """The rows of a table as the dicts that readers take, made when they are asked for: a million at once would fill gigabytes."""
+
+    def __init__(self, frame):
+        wanted = [name for name in frame if name.startswith("read_") or name in ("path", "modality", "syntax")]
+        self.columns = {name: frame[name].to_numpy() for name in wanted}
+        self.count = len(frame)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> dict:
+        if not 0 <= number < self.count:
+            raise IndexError(number)
+        return {
+            name: v.item() if isinstance(v := values[number], np.generic) else v
+            for name, values in self.columns.items()
+        }
+
+
 DEFLATED = "1.2.840.10008.1.2.1.99"  # Deflated Explicit VR Little Endian
 
 

@@ -62,7 +62,9 @@ def test_hounsfield_of_every_layout(tmp_path, photometric):
             rubbish=number if bits_stored == 12 else None,
         )
         hu = values * slope + intercept  # CT in MONOCHROME1 is not inverted
-        hu[(values == 7) | ((values >= 7) & (values <= 200) & (padded == "range"))] = -1000 if padded else 7 * slope + intercept
+        hu[(values == 7) | ((values >= 7) & (values <= 200) & (padded == "range"))] = (
+            -1000 if padded else 7 * slope + intercept
+        )
         names.append(f"{number}.dcm")
         expected.append(hu)
     rows = rows_of(tmp_path, *names)
@@ -350,7 +352,11 @@ def test_frames_of_a_real_enhanced_ct(shared, tmp_path):
 
 def test_a_real_slice_that_is_not_square(shared, tmp_path):
     dataset = pydicom.dcmread(shared / "ct_dicom/edge/CT_JPEG70.dcm")
-    dataset.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]  # a scout, which is left out rightly; here only its shape counts
+    dataset.ImageType = [
+        "DERIVED",
+        "SECONDARY",
+        "AXIAL",
+    ]  # a scout, which is left out rightly; here only its shape counts
     dataset.save_as(tmp_path / "wide.dcm")
     rows = rows_of(tmp_path, "wide.dcm")
     assert (rows[0]["read_rows"], rows[0]["read_columns"]) == (400, 512)

@@ -52,6 +52,4 @@ def test_values_by_hand(tmp_path):
     # brain: (x - 40) / 80 + 0.5; subdural: (x - 80) / 200 + 0.5; soft: (x - 40) / 380 + 0.5; cut at 0 and 1
     np.testing.assert_allclose(top[:, 0], [0, 0, 0, 0.25, 0.5, 1, 1, 1], atol=1e-6)
     np.testing.assert_allclose(top[:, 1], [0, 0, 0.1, 0.2, 0.3, 0.5, 1, 1], atol=1e-6)
-    np.testing.assert_allclose(
-        top[:, 2], [0, 130 / 380, 150 / 380, 170 / 380, 0.5, 230 / 380, 330 / 380, 1], atol=1e-6
-    )
+    np.testing.assert_allclose(top[:, 2], [0, 130 / 380, 150 / 380, 170 / 380, 0.5, 230 / 380, 330 / 380, 1], atol=1e-6)
