@@ -26,9 +26,14 @@ def load(source: str, overrides: tuple[str, ...] = ()) -> Config:
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise AskedWronglyError(f"{named}: not YAML: {str(error).splitlines()[0]}") from error
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise AskedWronglyError(
+            f"{named}: not YAML: {where}{getattr(error, 'problem', None) or str(error).splitlines()[0]}"
+        ) from error
     if not isinstance(raw, dict):
-        raise AskedWronglyError(f"{named}: expected `key: value` lines, found {type(raw).__name__}")
+        found = "an empty file" if raw is None else {"list": "a list", "str": "a text"}.get(type(raw).__name__, "a value")
+        raise AskedWronglyError(f"{named}: expected `key: value` lines such as `pipeline: rsna_ich`, found {found}")
     for one in overrides:
         override(raw, one)
     return parse(raw, named)
@@ -55,11 +60,16 @@ def shipped() -> list[str]:
 
 
 def _read(source: str) -> tuple[str, str]:
-    path = Path(source)
+    path = Path(source).expanduser()
     if path.suffix in (".yaml", ".yml"):
+        if path.is_dir():
+            raise AskedWronglyError(f"{source}: is a folder; expected a config file")
         if not path.is_file():
             raise AskedWronglyError(f"{source}: no such config file")
-        return path.read_text(encoding="utf-8"), str(path)
+        try:
+            return path.read_text(encoding="utf-8-sig"), str(path)
+        except UnicodeDecodeError as error:
+            raise AskedWronglyError(f"{source}: not UTF-8 (byte {error.start + 1}): save the file as UTF-8") from error
     if source not in shipped():
         raise AskedWronglyError(f"unknown config {source!r}: {nearest(source, shipped())} (or give a .yaml file)")
     return (resources.files("medtf.configs") / f"{source}.yaml").read_text(encoding="utf-8"), source
@@ -92,7 +102,31 @@ def _fault(error: dict) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown key {where!r}: {nearest(str(error['loc'][-1]), _keys_beside(error['loc']))}"
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] != "value_error":
+        message = f"{_EXPECTED.get(error['type'], message[0].lower() + message[1:])}, found {_shown(error['input'])}"
     return f"{where}: {message}" if where else message
+
+
+# pydantic's kinds of errors whose own words speak of Python
+_EXPECTED = {
+    "bool_parsing": "expected true or false",
+    "dict_type": "expected `key: value` lines",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "int_from_float": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "invalid_key": "expected a key that is a text",
+    "missing": "is missing",
+    "model_type": "expected `key: value` lines",
+    "string_type": "expected a text",
+    "tuple_type": "expected a list such as [a, b]",
+}
+
+
+def _shown(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _keys_beside(location: tuple) -> list[str]:

@@ -3,10 +3,11 @@
 import importlib
 import importlib.util
 import pkgutil
+import traceback
 from pathlib import Path
 from types import ModuleType
 
-from medtf.errors import AskedWronglyError, nearest
+from medtf.errors import AskedWronglyError, MedtfError, nearest
 
 
 def shipped() -> list[str]:
@@ -20,7 +21,7 @@ def find(name: str) -> ModuleType:
     """The module; it has `examples` and `dataset`.
 
     Raises:
-        AskedWronglyError: no such pipeline or file, or one of the two functions is missing.
+        AskedWronglyError: no such pipeline or file, or one of the two functions is missing. MedtfError: the file cannot be imported.
     """
     if name.endswith(".py"):
         path = Path(name)
@@ -28,7 +29,10 @@ def find(name: str) -> ModuleType:
             raise AskedWronglyError(f"pipeline {name!r}: no such file")
         spec = importlib.util.spec_from_file_location(f"medtf_user_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:  # a user's own file may raise anything
+            raise MedtfError(f"pipeline {name!r}: {fault(error, path)}") from error
     elif name in shipped():
         module = importlib.import_module(f"medtf.pipelines.{name}")
     else:
@@ -39,3 +43,11 @@ def find(name: str) -> ModuleType:
         if not callable(getattr(module, function, None)):
             raise AskedWronglyError(f"pipeline {name!r} has no function {function}(): see CONTRIBUTING.md")
     return module
+
+
+def fault(error: BaseException, path) -> str:
+    """`line 3: NameError: name 'x' is not defined`, the line being the last one of `path` on the way to the error."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == Path(path)]
+    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+    said = error.msg if isinstance(error, SyntaxError) else str(error).splitlines()[0] if str(error) else ""
+    return (f"line {line}: " if line else "") + type(error).__name__ + (f": {said}" if said else "")

@@ -6,6 +6,7 @@ import pandas as pd
 
 from medtf.config import Config, Target
 from medtf.data.labels import encode
+from medtf.faults import reading
 from medtf.table import Table
 
 
@@ -18,13 +19,14 @@ def predict(model: keras.Model, table: Table, root, config: Config, module, *, p
     """
     parts: dict[str, list[np.ndarray]] = {name: [] for name in config.targets}
     done = 0
-    for images, _, _ in module.dataset(table, root, config, training=False):
-        outputs = model.predict_on_batch(np.asarray(images) if keras.backend.backend() != "tensorflow" else images)
-        for name in parts:
-            parts[name].append(np.asarray(outputs[name], np.float32))
-        done += len(images)
-        if progress:
-            progress(done, len(table))
+    with reading(table, root):
+        for images, _, _ in module.dataset(table, root, config, training=False):
+            outputs = model.predict_on_batch(np.asarray(images) if keras.backend.backend() != "tensorflow" else images)
+            for name in parts:
+                parts[name].append(np.asarray(outputs[name], np.float32))
+            done += len(images)
+            if progress:
+                progress(done, len(table))
     frame = pd.DataFrame(
         {"row": table.frame.get("row", pd.Series(range(len(table)))), "patient": table.frame["patient"]}
     )

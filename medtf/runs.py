@@ -36,6 +36,7 @@ class Run:
         self.predictions = self.folder / "predictions.parquet"
         self.report = self.folder / "report.html"
         self.plots = self.folder / "plots"
+        self.parts = self.folder.with_name(f".{self.folder.name}.index")  # of an index that `fit` makes itself
 
     def create(self, config: configs.Config, table: tables.Table, root, environment: dict) -> "Run":
         """Make the folder with all that is known before training, or leave nothing."""
@@ -55,11 +56,21 @@ class Run:
 
     def config(self) -> configs.Config:
         """The resolved config of the run."""
-        return configs.parse(yaml.safe_load(self._text("config.yaml")), str(self.folder / "config.yaml"))
+        path = self.folder / "config.yaml"
+        try:
+            raw = yaml.safe_load(self._text("config.yaml"))
+        except yaml.YAMLError as error:
+            raise MedtfError(f"{path}: damaged: not YAML") from error
+        if not isinstance(raw, dict):
+            raise MedtfError(f"{path}: damaged: expected `key: value` lines")
+        return configs.parse(raw, str(path))
 
     def table(self) -> tables.Table:
         """The example table with folds."""
-        return tables.load(self.folder / "table.parquet")
+        found = tables.load(self.folder / "table.parquet")
+        if "fold" not in found.frame:
+            raise MedtfError(f"{self.folder / 'table.parquet'}: has no folds: it is not the table that `fit` wrote")
+        return found
 
     def root(self, given=None) -> Path:
         """The data root: what is given, else where `fit` found it.
@@ -67,12 +78,11 @@ class Run:
         Raises:
             MedtfError: the folder is not there.
         """
-        root = Path(given or json.loads(self._text("local.json"))["data"])
-        if not root.is_dir():
-            raise MedtfError(
-                f"data root {root}: no such folder{'' if given else ' any more: say where it is with --data'}"
-            )
-        return root
+        root = Path(given or self.read_json("local.json").get("data", ""))
+        if root.is_dir():
+            return root
+        what = "is a file; expected a folder" if root.is_file() else "no such folder"
+        raise MedtfError(f"data root {root}: {what}" + ("" if given else " any more: say where it is with --data"))
 
     def write_json(self, name: str, content: dict) -> Path:
         """Write one JSON file, whole."""
@@ -80,24 +90,34 @@ class Run:
 
     def read_json(self, name: str) -> dict:
         """Read one JSON file."""
-        return json.loads(self._text(name))
+        try:
+            found = json.loads(self._text(name))
+        except ValueError as error:
+            raise MedtfError(f"{self.folder / name}: damaged: not JSON") from error
+        if not isinstance(found, dict):
+            raise MedtfError(f"{self.folder / name}: damaged: expected a JSON object")
+        return found
 
     def _text(self, name: str) -> str:
         path = self.folder / name
         if not path.is_file():
             raise AskedWronglyError(f"{self.folder}: not a run folder: it has no {name}")
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise MedtfError(f"{path}: damaged: not UTF-8") from error
 
 
 def new(folder) -> Run:
     """A run that is not there yet.
 
     Raises:
-        AskedWronglyError: the folder exists.
+        AskedWronglyError: the folder exists, or a file stands in its way. MedtfError: it cannot be made there.
     """
     run = Run(folder)
     if run.folder.exists():
         raise AskedWronglyError(f"{folder}: exists already; take another --run, or go on with --resume")
+    refuse_unwritable(run.folder.parent, f"--run {folder}")
     return run
 
 
@@ -108,10 +128,55 @@ def existing(folder) -> Run:
         AskedWronglyError: no folder, or no run.
     """
     run = Run(folder)
+    if run.folder.is_file():
+        raise AskedWronglyError(f"{folder}: is a file; expected the run folder, such as {run.folder.parent}")
     if not run.folder.is_dir():
         raise AskedWronglyError(f"{folder}: no such run folder")
     run._text("config.yaml")
     return run
+
+
+def finished(folder) -> Run:
+    """A run whose training has ended.
+
+    Raises:
+        AskedWronglyError: no run. MedtfError: it was stopped before the end.
+    """
+    run = existing(folder)
+    absent = [path.name for path in (run.model, run.folder / "thresholds.json") if not path.is_file()]
+    if absent:
+        raise MedtfError(
+            f"{folder}: the training has not ended (no {absent[0]} yet):"
+            f" finish it with `medtf fit {run.folder / 'config.yaml'} --run {folder} --resume`"
+        )
+    return run
+
+
+def unfinished(folder) -> Run:
+    """A run that `fit --resume` can go on with.
+
+    Raises:
+        AskedWronglyError: no run. MedtfError: the training has ended.
+    """
+    run = existing(folder)
+    if run.model.is_file() and (run.folder / "thresholds.json").is_file():
+        raise MedtfError(f"{folder}: the training has ended; judge it with `medtf evaluate {folder}`")
+    return run
+
+
+def refuse_unwritable(folder: Path, named: str) -> None:
+    """Look at the nearest folder that is there already, so that hours of work do not end at a closed door.
+
+    Raises:
+        AskedWronglyError: a file where a folder is needed. MedtfError: a folder that is read-only.
+    """
+    folder = Path(folder).absolute()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise AskedWronglyError(f"{named}: {folder} is a file, not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise MedtfError(f"{named}: the folder {folder} cannot be written to (read-only, or not yours); choose another")
 
 
 def write_text(path: Path, text: str) -> Path:

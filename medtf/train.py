@@ -17,7 +17,7 @@ from medtf.config import Config
 from medtf.data import dataset as data
 from medtf.data.labels import encode
 from medtf.data.wait import stamped
-from medtf.errors import MedtfError
+from medtf.errors import AskedWronglyError, MedtfError, nearest
 from medtf.evaluate import thresholds
 from medtf.fitting import callbacks, trainer
 from medtf.fitting.checkpoint import Checkpoint, Place, Stop, read_arrays
@@ -66,6 +66,7 @@ def resume(run: runs.Run, root=None, *, told: Told | None = None) -> runs.Run:
     """
     told = told or Told()
     if run.model.exists() and (run.folder / "thresholds.json").exists():
+        shutil.rmtree(run.checkpoint.parent, ignore_errors=True)  # a kill may have come before it could go
         raise MedtfError(f"{run.folder}: the training has ended; judge it with `medtf evaluate {run.folder}`")
     return Session(run.config(), run.table(), run.root(root), told).train(run)
 
@@ -89,11 +90,6 @@ class Session:
         steps = data.steps_an_epoch(self.folds["train"], config)
         self.place = Place(config.train.epochs, steps)
         order = data.order_of(self.folds["train"], config)
-        if (steps * config.train.epochs < 200 and config.model.norm == "batch") or config.train.batch_size < 8:
-            told.say(
-                f"batch norm: {steps * config.train.epochs} steps of {config.train.batch_size} examples are few for its statistics; "
-                "consider model.norm: group, more epochs or larger batches"
-            )
 
         # === Model ===
         channels = len(config.input.windows) if config.input.windows is not None else config.input.channels
@@ -110,7 +106,12 @@ class Session:
                 f"weights from {config.model.weights}: "
                 + ", ".join(f"{count} layers {what}" for what, count in matched.items())
             )
+        for line in _about_norms(self.model, config, steps * config.train.epochs):
+            told.say(line)
         self.trainer = trainer.make(self.model, config, self.labels, steps=steps * config.train.epochs, jit=self.jit)
+        known = trainer.monitors(self.trainer)
+        if config.train.monitor not in known:
+            raise AskedWronglyError(f"train.monitor {config.train.monitor!r}: {nearest(config.train.monitor, known)}")
         undersampled = (
             f", {config.data.undersample.policy} undersampling" if config.data.undersample.policy != "none" else ""
         )
@@ -180,13 +181,32 @@ class Session:
         )
         speed = report.speed()
         run.write_json("environment.json", run.read_json("environment.json") | speed)
-        shutil.rmtree(run.checkpoint.parent)  # the model is whole: three copies of its weights need not stay
         run.write_json("thresholds.json", {"schema": runs.SCHEMA, "epoch": state["epoch"], "targets": chosen})
+        shutil.rmtree(run.checkpoint.parent)  # the model is whole: three copies of its weights need not stay
         if speed["examples_per_second"]:
             self.told.say(
                 f"speed: {speed['examples_per_second']:.1f} examples/s, waited for input {speed['input_wait_share']:.1%} of the time"
             )
         return run
+
+
+def _about_norms(model: keras.Model, config: Config, steps: int) -> list[str]:
+    """What a user should know of the normalisation that was chosen, before time is spent on it."""
+    batch = any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
+    group = any(isinstance(layer, keras.layers.GroupNormalization) for layer in model.layers)
+    if batch and (steps < 200 or config.train.batch_size < 8):
+        return [
+            f"batch norm: {steps} steps of {config.train.batch_size} examples are few for its statistics; "
+            "consider model.norm: group, more epochs or larger batches"
+        ]
+    if config.model.norm == "group" and not group:
+        return [f"model.norm: group changes nothing: {config.model.name} has no batch normalisation"]
+    if group and config.model.weights == "imagenet":
+        return [
+            "model.norm: group with ImageNet weights: scales, offsets and statistics of its batch normalisation are dropped; "
+            "the convolutions were trained with them, so expect a slower start than with model.norm: batch"
+        ]
+    return []
 
 
 def save_model(model: keras.Model, run: runs.Run) -> None:

@@ -95,9 +95,11 @@ def reader(layout: Layout, root: str, size: tuple[int, int], *, aspect: str, cha
 
 def _decoded_raw(row, layout: Layout, root: str) -> tf.Tensor:
     """(rows, columns, 1): stored values for unpadded HU, else rescaled float32."""
-    data = tf.strings.substr(
-        tf.io.read_file(tf.strings.join([root, "/", row["path"]])), row["read_offset"], row["read_length"]
-    )
+    data = tf.io.read_file(tf.strings.join([root, "/", row["path"]]))
+    whole = tf.strings.length(data) >= tf.cast(row["read_offset"] + row["read_length"], tf.int32)
+    cut = tf.debugging.Assert(whole, [row["path"], "is shorter than when it was indexed: index again"])
+    with tf.control_dependencies([cut] if cut is not None else []):
+        data = tf.strings.substr(data, row["read_offset"], row["read_length"])
     kind = {(8, True): tf.int8, (8, False): tf.uint8, (16, True): tf.int16, (16, False): tf.uint16}[
         (layout.bits_allocated, layout.signed)
     ]

@@ -14,7 +14,7 @@ from medtf.fitting.checkpoint import write_arrays
 
 def _better(monitor: str) -> int:
     """+1 where more is better, -1 where less is."""
-    return 1 if any(word in monitor for word in ("auc", "accuracy", "r2")) else -1
+    return 1 if monitor.endswith(("auc", "accuracy", "r2")) else -1
 
 
 class History(keras.callbacks.Callback):
@@ -153,8 +153,6 @@ class Report(keras.callbacks.Callback):
         judged = [
             n for target in self.targets for n in logs if n.startswith(f"val_{target}_") and not n.endswith("_loss")
         ]
-        # with one target Keras leaves its name out
-        judged = judged or [n for n in logs if n in ("val_auc", "val_accuracy", "val_mean_absolute_error")]
         numbers = "  ".join(f"{n} {float(logs[n]):.3f}" for n in ["loss", "val_loss", *judged[:4]] if n in logs)
         self.say(f"epoch {epoch + 1}/{self.place.epochs}  {time.perf_counter() - self.begun:.0f} s  {numbers}")
 

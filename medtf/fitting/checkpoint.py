@@ -7,6 +7,8 @@ metrics of the epoch, the callbacks' own state, and the place in the order of ex
 import json
 import os
 import time
+import zipfile
+import zlib
 from pathlib import Path
 
 import keras
@@ -68,7 +70,7 @@ class Checkpoint(keras.callbacks.Callback):
         state = {
             "place": self.place.state(),
             "callbacks": [c.get_state() for c in self.stateful],
-            "names": [v.path for v in self._variables()],
+            "names": _names(self._variables()),
         }
         arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
         if self.place.step:
@@ -84,23 +86,26 @@ class Checkpoint(keras.callbacks.Callback):
         """
         arrays, state = read_arrays(self.path)
         variables = self._variables()
-        if [v.path for v in variables] != state["names"]:
+        if _names(variables) != state["names"] or state["place"]["steps"] != self.place.steps:
             raise MedtfError(
-                f"{self.path}: the checkpoint is of another model than config.yaml describes; was the run folder changed by hand?"
+                f"{self.path}: the checkpoint is of another training than config.yaml describes; was the run folder changed by hand?"
             )
         for i, variable in enumerate(variables):
             variable.assign(arrays[f"v{i}"])
         self.place.set_state(state["place"])
         for callback, kept in zip(self.stateful, state["callbacks"], strict=True):
             callback.set_state(kept)
-        self.metrics_to_restore = (
-            [arrays[f"m{i}"] for i in range(len(self.model.metrics_variables))] if self.place.step else None
-        )
+        counted = [arrays[name] for name in arrays if name.startswith("m")]
+        self.metrics_to_restore = counted if self.place.step else None
         self.saved_at = time.monotonic()
 
     def _variables(self) -> list:
         """Raw weights, statistics, states of random layers, optimizer (with the moving average of the weights)."""
         return [*self.model.variables, *self.model.optimizer.variables]
+
+
+def _names(variables) -> list[str]:
+    return [f"{v.path} {tuple(v.shape)}" for v in variables]
 
 
 class Place:
@@ -109,15 +114,14 @@ class Place:
     def __init__(self, epochs: int, steps: int):
         self.epochs, self.steps = epochs, steps
         self.epoch = self.step = 0
-        self.finished = False
 
     def state(self) -> dict:
         """As plain data."""
-        return {"epoch": self.epoch, "step": self.step, "finished": self.finished}
+        return {"epoch": self.epoch, "step": self.step, "steps": self.steps}
 
     def set_state(self, state: dict) -> None:
         """Back from plain data."""
-        self.epoch, self.step, self.finished = state["epoch"], state["step"], state["finished"]
+        self.epoch, self.step = state["epoch"], state["step"]
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray], state: dict) -> None:
@@ -143,9 +147,10 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, KeyError) as error:
+        state = json.loads(arrays.pop("state").tobytes())
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise MedtfError(f"{path}: the checkpoint cannot be read ({error}); remove it to start the run anew") from error
-    return arrays, json.loads(arrays.pop("state").tobytes())
+    return arrays, state
 
 
 class Stop:

@@ -49,11 +49,33 @@ def make(model: keras.Model, config: Config, labels: dict[str, np.ndarray], *, s
         loss_weights={name: config.train.loss_weights.get(name, 1.0) for name in config.targets}
         if config.train.loss_weights
         else None,
-        metrics={name: metrics.for_target(target) for name, target in config.targets.items()},
+        metrics=_metrics(config.targets),
         jit_compile=jit,
     )
     trainer.optimizer.build(trainer.trainable_variables)
+    # On TensorFlow Keras would build the metrics while it traces the first step: too late for a checkpoint to put
+    # the counts of a cut epoch back, and for a wrong `train.monitor` to be told before an hour is spent
+    empty = {name: np.zeros((1, target.units), np.float32) for name, target in config.targets.items()}
+    batch = (np.zeros((1, *model.input_shape[1:]), np.float32), empty, np.ones(1, np.float32))
+    trainer._symbolic_build(data_batch=batch)
     return trainer
+
+
+def _metrics(targets) -> dict[str, list[keras.metrics.Metric]]:
+    """Metrics by target; their names in the logs are `<target>_<metric>`, which Keras forgets where there is one target only."""
+    found = {name: metrics.for_target(target) for name, target in targets.items()}
+    if len(found) > 1:
+        return found
+    return {
+        name: [type(one).from_config(one.get_config() | {"name": f"{name}_{one.name}"}) for one in ones]
+        for name, ones in found.items()
+    }
+
+
+def monitors(trainer: Trainer) -> list[str]:
+    """What `train.monitor` may name: all that the trainer measures, in training and in validation."""
+    names = list(trainer.get_metrics_result())
+    return names + [f"val_{name}" for name in names]
 
 
 def priors(config: Config, labels: dict[str, np.ndarray], order=None) -> dict[str, np.ndarray]:
@@ -70,7 +92,7 @@ def priors(config: Config, labels: dict[str, np.ndarray], order=None) -> dict[st
         if len(values) == 0:
             continue
         found[name] = (
-            np.array([values.mean(), max(values.std(), 1e-6)]) if target.kind == "regression" else values.mean(axis=0)
+            np.array([values.mean(), values.std() or 1.0]) if target.kind == "regression" else values.mean(axis=0)
         )
     return found
 
@@ -79,9 +101,12 @@ def _loss(config: Config, name: str, values: np.ndarray):
     target = config.targets[name]
     known = values[~np.isnan(values).any(axis=1)]
     if target.kind == "regression":
-        return losses.for_target(target, config.train, scale=float(max(known.std(), 1e-6)))
+        # one value, or none, has no deviation: errors then count in the target's unit
+        return losses.for_target(target, config.train, scale=(float(known.std()) if len(known) else 0.0) or 1.0)
     if config.train.class_weight == "none":
         return losses.for_target(target, config.train)
+    if len(known) == 0:
+        return losses.for_target(target, config.train, class_weight=[1.0] * target.units if target.units > 1 else 1.0)
     if target.kind == "binary":
         positive = max(float(known.sum()), 1.0)
         return losses.for_target(target, config.train, class_weight=max(len(known) - positive, 1.0) / positive)

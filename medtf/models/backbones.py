@@ -4,12 +4,15 @@ keras.applications numbers its layers by process (`conv2d_94` is `conv2d_188` in
 weight transfer and Netron find the same name in every process.
 """
 
+import os
 import re
+import warnings
+from pathlib import Path
 
 import keras
 
 from medtf.errors import AskedWronglyError, MedtfError
-from medtf.models.names import BACKBONES
+from medtf.models.names import BACKBONES, EFFICIENTNET_DIVISOR
 
 _NUMBERED = re.compile(r"^(.*?)(_\d+)?$")
 
@@ -29,57 +32,99 @@ def apply(images, scaled, name: str, *, weights: str | None, norm: str, norm_mom
     Raises:
         MedtfError: ImageNet weights cannot be downloaded. AskedWronglyError: the images are too small for the backbone.
     """
+    model = _made(name, weights, tuple(scaled.shape[1:]))
+    return _laid_flat(model, images, scaled, norm, norm_momentum)
+
+
+def check(name: str, *, weights: str | None, input_shape: tuple[int, int, int]) -> None:
+    """Make the backbone and drop it, so that what is wrong shows before hours of reading.
+
+    Raises:
+        MedtfError, AskedWronglyError: as `apply`.
+    """
+    _made(name, weights, input_shape)
+    keras.utils.clear_session()  # numbers in names begin anew: a resumed run, which does not check, has the same
+
+
+def _made(name: str, weights: str | None, input_shape: tuple[int, int, int]) -> keras.Model:
     make = getattr(keras.applications, BACKBONES[name][0])
     try:
-        model = make(include_top=False, weights=weights, input_shape=tuple(scaled.shape[1:]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MobileNet says at every odd size which of its weights it takes
+            return make(include_top=False, weights=weights, input_shape=input_shape)
     except ValueError as error:
         if "size" in str(error) or "Negative dimension" in str(error) or "non-positive" in str(error):
+            least = re.search(r"at least (\d+)\s*x\s*\d+", str(error))
             raise AskedWronglyError(
-                f"input.size {images.shape[1:3]}: too small for {name}: {str(error).splitlines()[0]}"
+                f"input.size {input_shape[0]} x {input_shape[1]} is too small for {name}"
+                + (f": it needs {least[1]} or more" if least else f": {str(error).splitlines()[0]}")
             ) from error
         raise
     except Exception as error:  # the download raises whatever the network stack does
         if weights is None:
             raise
+        folder = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
         raise MedtfError(
-            f"ImageNet weights of {name} cannot be downloaded. Either train from scratch (model.weights: none), or fetch them on a machine with a "
-            f"network and put the file into {keras.config.keras_home()}/models ({str(error).splitlines()[0][:120]})"
+            f"ImageNet weights of {name} cannot be downloaded. Either train from scratch (--set model.weights=none), or fetch the file on a"
+            f" machine with a network and put it into {folder} ({str(error).splitlines()[0][:200]})"
         ) from error
-    return _laid_flat(model, images, scaled, norm, norm_momentum)
 
 
 def _laid_flat(model, images, scaled, norm: str, norm_momentum: float):
     """Rebuild every layer of `model` on `scaled`, renamed, without a model inside the model."""
     counts: dict[str, int] = {}
-    fresh = {}
+    pairs = []
+    chains = {}  # stand-in of a Sequential (ConvNeXt's stem) -> copies of its layers
 
     def clone(layer):
+        if isinstance(layer, keras.Sequential):
+            stand_in = keras.layers.Identity(name=layer.name)
+            chains[stand_in] = [clone(inner) for inner in layer.layers]
+            return stand_in
         config = layer.get_config()
         config["name"] = _name(layer, counts)
         if isinstance(layer, keras.layers.BatchNormalization):
             if norm == "group":
                 groups = _groups(layer.input.shape[-1])
-                copy = keras.layers.GroupNormalization(
+                return keras.layers.GroupNormalization(
                     groups=groups, epsilon=1e-5, name=config["name"].replace("batch", "group")
                 )
-                fresh[layer.name] = (layer, copy)
-                return copy
             config["momentum"] = norm_momentum
         copy = layer.__class__.from_config(config)
-        fresh[layer.name] = (layer, copy)
+        pairs.append((layer, copy))
         return copy
+
+    adapted = [layer for layer in model.layers if isinstance(layer, keras.layers.Normalization) and layer.weights]
+    divided = any(isinstance(layer.scale, list) for layer in model.layers if isinstance(layer, keras.layers.Rescaling))
 
     def call(layer, *args, **kwargs):
         if isinstance(layer, keras.layers.GroupNormalization):
             kwargs.pop("mask", None)  # batch normalisation takes a mask, group normalisation none; images have none
         # clone_model only takes the outcome of keras.Input; what follows it here is put in where the backbone begins
-        return layer(*keras.tree.map_structure(lambda t: scaled if t is images else t, args), **kwargs)
+        args = keras.tree.map_structure(lambda t: scaled if t is images else t, args)
+        if layer in chains:
+            for inner in chains[layer]:
+                args = (inner(*args),)
+            return args[0]
+        outcome = layer(*args, **kwargs)
+        if adapted and not divided and isinstance(layer, keras.layers.Normalization):
+            # keras.applications puts it into an EfficientNet only with ImageNet weights: without it here, a model that
+            # takes its weights from a run that began with ImageNet's would scale its input otherwise, and nobody would see
+            outcome = keras.layers.Rescaling(list(EFFICIENTNET_DIVISOR), name="rescaling_1")(outcome)
+        return outcome
 
     cloned = keras.models.clone_model(model, input_tensors=images, clone_function=clone, call_function=call)
-    for old, new in fresh.values():
-        if old.weights and type(old) is type(new):
-            new.set_weights(old.get_weights())
+    for old, new in pairs:
+        if getattr(old, "weights", None):  # `x + y` of ConvNeXt is an operation, not a layer
+            copy_weights(old, new)
     return cloned.outputs[0]
+
+
+def copy_weights(old, new) -> None:
+    """Give layer `new` the weights of `old`; normalisation layers keep constants that are made of theirs."""
+    new.set_weights(old.get_weights())
+    if isinstance(new, keras.layers.Normalization):
+        new.finalize_state()
 
 
 def _name(layer, counts: dict[str, int]) -> str:

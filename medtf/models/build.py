@@ -44,6 +44,7 @@ def build(
     if model.dropout:
         x = layers.Dropout(model.dropout, name="dropout")(x)
     priors = priors or {}
+    _refuse_clashes([operation.name for operation in keras.Model(image, x).operations], targets)
     outputs = {name: _head(x, name, target, priors.get(name)) for name, target in targets.items()}
     return keras.Model(image, outputs, name="medtf")
 
@@ -85,6 +86,18 @@ def _scaled(image, model: Model):
     if plain and (scale, offset) == (1.0, 0.0):
         return image
     return layers.Rescaling(scale if plain else list(scale), offset if plain else list(offset), name="scaling")(image)
+
+
+def _refuse_clashes(taken: list[str], targets) -> None:
+    """A target names two layers; the network must not have them already."""
+    for name in targets:
+        for layer in (name, f"{name}_logits"):
+            if layer in taken:
+                raise AskedWronglyError(
+                    f"target {name!r}: the network has a layer {layer!r} already; give the column another name with "
+                    f"data.columns: {{new_name: {name}}}"
+                )
+            taken.append(layer)
 
 
 def _head(features, name: str, target: Target, prior):

@@ -12,6 +12,9 @@ _TORCH = (
     (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225),
 )  # ImageNet mean and deviation
 
+# 1 / sqrt(deviation), after EfficientNet's own normalisation: see keras.applications.efficientnet, which mends its weights so
+EFFICIENTNET_DIVISOR = tuple(deviation**-0.5 for deviation in (0.229, 0.224, 0.225))
+
 BACKBONES = {
     "inception_v3": ("InceptionV3", *_TF),
     "inception_resnet_v2": ("InceptionResNetV2", *_TF),

@@ -1,10 +1,12 @@
 """Weights from another model, layer by layer by name; says what matched, and refuses when little did."""
 
+import zipfile
 from pathlib import Path
 
 import keras
 
 from medtf.errors import AskedWronglyError, MedtfError
+from medtf.models.backbones import copy_weights
 
 
 def load(model: keras.Model, source: str) -> dict[str, int]:
@@ -29,7 +31,7 @@ def load(model: keras.Model, source: str) -> dict[str, int]:
         return {"matched": sum(bool(layer.weights) for layer in model.layers), "other_shape": 0, "absent": 0}
     try:
         given = {layer.name: layer for layer in keras.saving.load_model(path, compile=False).layers}
-    except (ValueError, OSError, TypeError) as error:
+    except (ValueError, OSError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise MedtfError(
             f"{path}: not a Keras model that can be loaded safely: {str(error).splitlines()[0]}"
         ) from error
@@ -44,7 +46,7 @@ def load(model: keras.Model, source: str) -> dict[str, int]:
         elif [tuple(w.shape) for w in other.weights] != [tuple(w.shape) for w in layer.weights]:
             found["other_shape"] += 1
         else:
-            layer.set_weights(other.get_weights())
+            copy_weights(other, layer)
             found["matched"] += 1
             taken += layer.count_params()
     if taken < model.count_params() / 2:

@@ -245,7 +245,7 @@ def test_a_file_cut_after_the_index_is_an_error_that_is_seen(tmp_path, compress)
     path = factory.slice_of_head(tmp_path / "a.dcm", compress=compress)
     rows = rows_of(tmp_path, "a.dcm")
     path.write_bytes(path.read_bytes()[:-300])
-    with pytest.raises(tf.errors.OpError, match=r"a\.dcm" if compress else None):
+    with pytest.raises(tf.errors.OpError, match=r"a\.dcm"):
         read(tmp_path, rows, (16, 16))
 
 
