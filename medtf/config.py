@@ -32,7 +32,9 @@ def load(source: str, overrides: tuple[str, ...] = ()) -> Config:
             f"{named}: not YAML: {where}{getattr(error, 'problem', None) or str(error).splitlines()[0]}"
         ) from error
     if not isinstance(raw, dict):
-        found = "an empty file" if raw is None else {"list": "a list", "str": "a text"}.get(type(raw).__name__, "a value")
+        found = (
+            "an empty file" if raw is None else {"list": "a list", "str": "a text"}.get(type(raw).__name__, "a value")
+        )
         raise AskedWronglyError(f"{named}: expected `key: value` lines such as `pipeline: rsna_ich`, found {found}")
     for one in overrides:
         override(raw, one)

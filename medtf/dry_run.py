@@ -5,7 +5,7 @@ from pathlib import Path
 
 from medtf import judging, prepare, runs
 from medtf.config import Config
-from medtf.train import Session, Told, small
+from medtf.train import Session, Told, refuse_model, small
 
 
 def dry_run(config: Config, root, *, told: Told, allow_leaks: bool = False) -> dict:
@@ -14,6 +14,7 @@ def dry_run(config: Config, root, *, told: Told, allow_leaks: bool = False) -> d
     Raises:
         MedtfError: whatever `fit` or `evaluate` would raise.
     """
+    refuse_model(config)
     with tempfile.TemporaryDirectory(prefix="medtf-dry-run-") as folder:
         table, _ = prepare.training_table(
             config, root, parts=Path(folder) / "index", allow_leaks=allow_leaks, progress=told.progress, say=told.say

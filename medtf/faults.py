@@ -47,7 +47,9 @@ def _blamed(table, root) -> str:
         if not path.is_file():
             return f"{path}: no such file, though the table names it: bring it back, or index the data anew"
         if path.stat().st_size < row.read_offset + row.read_length:
-            return f"{path}: has changed since it was indexed (it is shorter now): bring it back, or index the data anew"
+            return (
+                f"{path}: has changed since it was indexed (it is shorter now): bring it back, or index the data anew"
+            )
     for row in table.frame.to_dict("records"):
         reason = check(root, row)[1]
         if reason:

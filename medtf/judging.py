@@ -1,14 +1,17 @@
 """evaluate(run): predictions of a fold -> metrics.json, predictions.parquet, plots/ and report.html in the run folder."""
 
+import zipfile
+
 import keras
 import pandas as pd
 
 from medtf import audit, pipeline, predictions, runs, split
 from medtf import config as configs
 from medtf.config import Config
-from medtf.errors import MedtfError, nearest
+from medtf.errors import MedtfError
 from medtf.evaluate import judge, report
-from medtf.table import FOLDS, Table
+from medtf.faults import refuse_absent
+from medtf.table import Table
 
 MANY_PATIENTS = 30  # below this many patients an interval says little
 
@@ -30,21 +33,21 @@ def evaluate(
     Raises:
         MedtfError: an unfinished run, an empty fold, a leak.
     """
-    config, table = run.config(), run.table()
-    model = load_model(run)
-    if fold not in FOLDS or not (table.frame["fold"] == fold).any():
-        raise MedtfError(f"--split {fold}: {nearest(fold, table.frame['fold'].unique())}")
+    config, table = run.config(), run.rows_of(fold)
     # what `fit --allow-leaks` insisted on stays insisted on, and in red
     leaks = audit.refuse_leaks(table, allow=allow_leaks or bool(run.read_json("environment.json").get("leaks")))
+    judged, root = predictions.of_fold(table, fold), run.root(root)
+    refuse_absent(judged, root)
+    model = load_model(run)
+    chosen = run.read_json("thresholds.json")["targets"]
     found = predictions.predict(
         model,
-        predictions.of_fold(table, fold),
-        run.root(root),
+        judged,
+        root,
         config,
         pipeline.find(config.pipeline),
         progress=progress,
     )
-    chosen = run.read_json("thresholds.json")["targets"]
     metrics = judge.judge(
         found,
         config,
@@ -55,7 +58,12 @@ def evaluate(
         warnings=_warnings(table, fold),
         leaks=leaks,
     )
-    found.to_parquet(run.predictions, index=False)
+    temporary = run.predictions.with_name(f".{run.predictions.name}")
+    try:
+        found.to_parquet(temporary, index=False)
+        temporary.replace(run.predictions)
+    finally:
+        temporary.unlink(missing_ok=True)
     run.write_json("metrics.json", metrics)
     excluded = pd.DataFrame(list((table.meta.get("excluded") or {}).items()), columns=["reason", "count"])
     report.write_report(
@@ -65,7 +73,7 @@ def evaluate(
         config_text=configs.dump(config),
         environment=run.read_json("environment.json"),
         folds=split.counts(table, config.targets),
-        history=pd.read_csv(run.history) if run.history.exists() else None,
+        history=_history(run),
         excluded=excluded,
         title=f"{run.folder.name}: {config.model.name} on {config.pipeline}",
         plots_folder=run.plots,
@@ -83,10 +91,21 @@ def load_model(run: runs.Run) -> keras.Model:
         raise MedtfError(
             f"{run.folder}: no model.keras yet; finish the training with `medtf fit CONFIG --run {run.folder} --resume`"
         )
+    if not zipfile.is_zipfile(run.model):  # Keras would say that there is no such file
+        raise MedtfError(f"{run.model}: damaged: no whole .keras file; copy it again, or train again")
     try:
         return keras.saving.load_model(run.model, compile=False)
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        raise MedtfError(f"{run.model}: cannot be loaded: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # zipfile's, h5py's and Keras's own: each means that the file is damaged
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise MedtfError(f"{run.model}: cannot be loaded (damaged, or of another Keras): {said[:200]}") from error
+
+
+def _history(run: runs.Run) -> pd.DataFrame | None:
+    """history.csv, or None where it is away or damaged: the report can do without."""
+    try:
+        return pd.read_csv(run.history)
+    except (OSError, ValueError):  # pandas' own errors are ValueErrors
+        return None
 
 
 def _undersampled(config: Config, table: Table) -> dict[str, float]:

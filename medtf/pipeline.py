@@ -2,12 +2,17 @@
 
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 import traceback
 from pathlib import Path
 from types import ModuleType
 
 from medtf.errors import AskedWronglyError, MedtfError, nearest
+
+
+# what medtf hands to a pipeline's functions by name
+NEEDED = {"examples": ("scan",), "dataset": ("training", "epoch", "step")}
 
 
 def shipped() -> list[str]:
@@ -39,15 +44,25 @@ def find(name: str) -> ModuleType:
         raise AskedWronglyError(
             f"unknown pipeline {name!r}: {nearest(name, shipped())} (or give the path of a .py file)"
         )
-    for function in ("examples", "dataset"):
-        if not callable(getattr(module, function, None)):
+    for function, arguments in NEEDED.items():
+        found = getattr(module, function, None)
+        if not callable(found):
             raise AskedWronglyError(f"pipeline {name!r} has no function {function}(): see CONTRIBUTING.md")
+        parameters = inspect.signature(found).parameters
+        absent = [one for one in arguments if one not in parameters]
+        if absent and not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+            raise AskedWronglyError(
+                f"pipeline {name!r}: {function}() takes no argument {absent[0]!r}: see CONTRIBUTING.md"
+            )
     return module
 
 
 def fault(error: BaseException, path) -> str:
     """`line 3: NameError: name 'x' is not defined`, the line being the last one of `path` on the way to the error."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == Path(path)]
+    path = Path(path).resolve()
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).resolve() == path
+    ]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
     said = error.msg if isinstance(error, SyntaxError) else str(error).splitlines()[0] if str(error) else ""
     return (f"line {line}: " if line else "") + type(error).__name__ + (f": {said}" if said else "")

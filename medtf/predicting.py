@@ -13,16 +13,15 @@ from medtf.errors import MedtfError
 from medtf.table import Table
 
 
-def predict_files(run: runs.Run, files, *, progress: prepare.Progress = prepare.quiet) -> pd.DataFrame:
-    """One row an image or frame of `files` (files and folders), in order of path.
+def predict_files(run: runs.Run, files, *, progress: prepare.Progress = prepare.quiet) -> tuple[pd.DataFrame, Path]:
+    """One row an image or frame of `files` (files and folders), in order of path; and the folder that paths are relative to.
 
     Returns:
         `path`, `frame`, for each target its prediction and (binary) `<t>_above_threshold`, and `reason` for what was left out.
     Raises:
         MedtfError: a path that is not there, or nothing that can be predicted.
     """
-    config, model = run.config(), judging.load_model(run)
-    chosen = run.read_json("thresholds.json")["targets"]
+    config, chosen = run.config(), run.read_json("thresholds.json")["targets"]
     root, paths = _below_one_root(files)
     frame = partial(scanning.scan, progress=progress("headers"))(root, paths)
     wants_hounsfield = config.input.windows is not None
@@ -37,6 +36,7 @@ def predict_files(run: runs.Run, files, *, progress: prepare.Progress = prepare.
         reasons = "; ".join(f"{count} x {reason}" for reason, count in list(table.reasons().items())[:5])
         raise MedtfError(f"no file can be predicted: {reasons}")
     unlabelled = table.with_frame(table.frame.drop(columns=["excluded"]))
+    model = judging.load_model(run)
     found = predictions.predict(
         model, unlabelled, root, config, pipeline.find(config.pipeline), progress=progress("predictions")
     )
@@ -50,11 +50,10 @@ def predict_files(run: runs.Run, files, *, progress: prepare.Progress = prepare.
         if target.kind == "binary":
             made[f"{name}_above_threshold"] = (found[name] >= chosen[name]["value"]).astype(int)
     made["reason"] = ""
-    return (
-        pd.concat([made, table.excluded], ignore_index=True)
-        .sort_values(["path", "frame"], kind="stable")
-        .fillna({"reason": ""})
-    )
+    whole = pd.concat([made, table.excluded], ignore_index=True).sort_values(["path", "frame"], kind="stable")
+    counted = ["frame", *(name for name in whole if name.endswith("_above_threshold"))]
+    # a file that was left out has no frame and no answer: whole numbers with holes
+    return whole.fillna({"reason": ""}).astype(dict.fromkeys(counted, "Int64")), root
 
 
 def _below_one_root(files) -> tuple[Path, list[str]]:

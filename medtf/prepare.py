@@ -30,6 +30,10 @@ def index(
     scan = partial(scanning.scan, jobs=jobs, parts=parts, progress=progress("headers"))
     more = {"root": root} if root is not None else {}
     found = pipeline.find(config.pipeline).examples(source, config, scan=scan, **more)
+    if not isinstance(found, table.Table):
+        raise MedtfError(
+            f"pipeline {config.pipeline!r}: examples() gave {type(found).__name__}, expected a medtf.table.Table"
+        )
     if len(found) == 0:
         reasons = "; ".join(f"{count} x {reason}" for reason, count in list(found.reasons().items())[:5])
         raise MedtfError(f"{source}: no file can be an example: {reasons}")

@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from medtf import pipeline
-from medtf.config import Config
+from medtf.config import Config, Target
 from medtf.data.labels import encode
 from medtf.data.order import classes_of
 from medtf.data.windows import window
+from medtf.faults import reading
 from medtf.table import Table
 
 
@@ -25,8 +26,15 @@ def draw(config: Config, table: Table, root, path: Path, *, count: int = 6, augm
         augmented: with window jitter and augmentation, drawn by train.seed.
     """
     chosen = table.with_frame(table.frame.iloc[_in_turns(table, config, count)])
-    images, labels = _batch(config, chosen, root, augmented)
-    figure = _sheet(images, labels, chosen.frame["path"].tolist(), channel_names(config))
+    with reading(chosen, root):
+        images, labels = _batch(config, chosen, root, augmented)
+    words = _words(chosen.frame["path"].tolist(), labels, config)
+    height, width = images.shape[1:3]
+    how = "as in a training step" if augmented else "as in evaluation"
+    title = (
+        f"What the network sees: {height} x {width} pixels, {how}. Below each picture: its lowest and highest value."
+    )
+    figure = _sheet(images, words, channel_names(config), title)
     temporary = path.with_name(f".{path.name}")
     try:
         figure.savefig(temporary, dpi=110, format="png")
@@ -78,15 +86,15 @@ def _batch(config: Config, table: Table, root, augmented: bool) -> tuple[np.ndar
     return np.asarray(images)[back], {name: np.asarray(values)[back] for name, values in labels.items()}
 
 
-def _sheet(images: np.ndarray, labels: dict, paths: list[str], channels: list[str]) -> Figure:
+def _sheet(images: np.ndarray, words_of: list[str], channels: list[str], title: str) -> Figure:
     rows, columns = images.shape[0], images.shape[-1]
-    figure = Figure(figsize=(2.2 * columns + 2.6, 2.2 * rows + 0.4), layout="constrained", facecolor="white")
-    axes = figure.subplots(rows, columns + 1, squeeze=False, width_ratios=[1.1] + [1] * columns)
+    figure = Figure(figsize=(max(2.2 * columns + 2.2, 6.4), 2.4 * rows + 0.6), layout="constrained", facecolor="white")
+    axes = figure.subplots(rows, columns + 1, squeeze=False, width_ratios=[0.9] + [1] * columns)
+    figure.suptitle(title, fontsize=8, x=0.01, ha="left", wrap=True)
     for r in range(rows):
         words = axes[r, 0]
         words.axis("off")
-        lines = [Path(paths[r]).name[:28], *(f"{name}: {_value(values[r])}" for name, values in labels.items())]
-        words.text(0, 1, "\n".join(lines), va="top", fontsize=8, transform=words.transAxes)
+        words.text(0, 1, words_of[r], va="top", fontsize=8, transform=words.transAxes)
         for c in range(columns):
             axis = axes[r, c + 1]
             axis.imshow(images[r, ..., c], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
@@ -99,7 +107,28 @@ def _sheet(images: np.ndarray, labels: dict, paths: list[str], channels: list[st
     return figure
 
 
-def _value(values: np.ndarray) -> str:
+def _words(paths: list[str], labels: dict, config: Config) -> list[str]:
+    """What stands beside each row: the file's name, and its labels in the words of the sheet."""
+    return [
+        "\n".join(
+            [_short(Path(path).name)]
+            + [f"{name}: {_value(values[row], config.targets[name])}" for name, values in labels.items()]
+        )
+        for row, path in enumerate(paths)
+    ]
+
+
+def _short(name: str, longest: int = 26) -> str:
+    """The end of a long name tells files apart better than its beginning."""
+    return name if len(name) <= longest else "..." + name[3 - longest :]
+
+
+def _value(values: np.ndarray, target: Target) -> str:
     if np.isnan(values).any():
         return "unknown"
-    return f"{values[0]:g}" if len(values) == 1 else str(int(values.argmax()))
+    if target.kind == "multiclass":
+        return str(target.classes[int(values.argmax())])
+    if target.kind == "binary" and target.positive is not None:
+        negative = f"not {target.positive}" if target.negative is None else target.negative
+        return str(target.positive if values[0] else negative)
+    return f"{values[0]:g}"

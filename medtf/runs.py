@@ -18,7 +18,7 @@ import yaml
 from medtf import __version__
 from medtf import config as configs
 from medtf import table as tables
-from medtf.errors import AskedWronglyError, MedtfError
+from medtf.errors import AskedWronglyError, MedtfError, nearest
 
 SCHEMA = 1
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pydicom", "scikit-learn", "pyarrow")
@@ -70,6 +70,19 @@ class Run:
         found = tables.load(self.folder / "table.parquet")
         if "fold" not in found.frame:
             raise MedtfError(f"{self.folder / 'table.parquet'}: has no folds: it is not the table that `fit` wrote")
+        return found
+
+    def rows_of(self, fold: str) -> tables.Table:
+        """The table, once it is sure that it holds a fold.
+
+        Raises:
+            AskedWronglyError: no such fold, or nobody in it.
+        """
+        found = self.table()
+        there = [name for name in tables.FOLDS if (found.frame["fold"] == name).any()]
+        if fold not in there:
+            why = "" if fold in tables.FOLDS else f" ({nearest(fold, tables.FOLDS)})"
+            raise AskedWronglyError(f"--split {fold}: the run has no such fold{why}; it has {', '.join(there)}")
         return found
 
     def root(self, given=None) -> Path:

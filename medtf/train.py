@@ -12,16 +12,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medtf import pipeline, precision, predictions, prepare, runs
+from medtf import pipeline, precision, predictions, prepare, runs, split
 from medtf.config import Config
 from medtf.data import dataset as data
 from medtf.data.labels import encode
 from medtf.data.wait import stamped
 from medtf.errors import AskedWronglyError, MedtfError, nearest
 from medtf.evaluate import thresholds
+from medtf.faults import reading, refuse_absent
 from medtf.fitting import callbacks, trainer
 from medtf.fitting.checkpoint import Checkpoint, Place, Stop, read_arrays
-from medtf.models import build, transfer
+from medtf.models import backbones, build, transfer
 from medtf.table import Table
 
 
@@ -47,14 +48,16 @@ def fit(config: Config, root, run: runs.Run, *, allow_leaks: bool = False, told:
         MedtfError: what a user can mend, before anything is written; StoppedError after a signal, with the state saved.
     """
     told = told or Told()
-    parts = run.folder.with_name(f".{run.folder.name}.index")
+    refuse_model(config)
     table, leaks = prepare.training_table(
-        config, root, parts=parts, allow_leaks=allow_leaks, progress=told.progress, say=told.say
+        config, root, parts=run.parts, allow_leaks=allow_leaks, progress=told.progress, say=told.say
     )
+    for line in _about_folds(table, config):
+        told.say(line)
     session = Session(config, table, root, told)  # everything that can be wrong is found before the folder is made
     environment = runs.environment(**session.machine, backend=keras.backend.backend(), leaks=leaks)
     run.create(config, table, root, environment)
-    prepare.scanning.forget(parts)
+    prepare.scanning.forget(run.parts)
     return session.train(run)
 
 
@@ -86,6 +89,9 @@ class Session:
         # === Input ===
         self.module = pipeline.find(config.pipeline)
         self.folds = {name: predictions.of_fold(table, name) for name in ("train", "valid")}
+        for fold in self.folds.values():
+            refuse_absent(fold, root)
+            self.module.dataset(fold, root, config, training=False)  # says what cannot be read as the config wants
         self.labels = encode(self.folds["train"].frame, config.targets)
         steps = data.steps_an_epoch(self.folds["train"], config)
         self.place = Place(config.train.epochs, steps)
@@ -143,7 +149,7 @@ class Session:
         averaged = [callbacks.Averaged()] if config.train.ema else []
 
         # === Fit ===
-        with Stop(run.folder) as stop:
+        with Stop(run.folder) as stop, reading(self.table, self.root):
             checkpoint = Checkpoint(run.checkpoint, place, [history, best], config.train.checkpoint_minutes, stop)
             if run.checkpoint.exists():
                 checkpoint.set_model(self.trainer)
@@ -188,6 +194,27 @@ class Session:
                 f"speed: {speed['examples_per_second']:.1f} examples/s, waited for input {speed['input_wait_share']:.1%} of the time"
             )
         return run
+
+
+def refuse_model(config: Config) -> None:
+    """What is wrong with the backbone (too small images, weights that no network brings) shows before the files are read.
+
+    Raises:
+        MedtfError, AskedWronglyError: as `backbones.check`.
+    """
+    channels = len(config.input.windows) if config.input.windows is not None else config.input.channels
+    weights = "imagenet" if config.model.weights == "imagenet" else None
+    backbones.check(config.model.name, weights=weights, input_shape=(*config.input.size, channels))
+
+
+def _about_folds(table: Table, config: Config) -> list[str]:
+    """`train: 96 examples of 12 patients; any 15, subdural 4`, a line a fold."""
+    said = []
+    for row in split.counts(table, config.targets).to_dict("records"):
+        fold, examples, patients = (row.pop(name) for name in ("fold", "examples", "patients"))
+        labels = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
+        said.append(f"  {fold}: {examples:,} examples of {patients:,} patients; {labels}")
+    return said
 
 
 def _about_norms(model: keras.Model, config: Config, steps: int) -> list[str]:

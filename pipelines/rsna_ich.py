@@ -102,7 +102,6 @@ def _join(frame: pd.DataFrame, labels: pd.DataFrame, sheet: Path) -> pd.DataFram
             f"{sheet}: {len(absent)} of {len(labels)} labelled images are not in {sheet.stem}/, such as {absent[0]}:"
             " fetch the files or remove their rows"
         )
-    frame = frame.join(labels, on=image.rename("image"))
-    frame = frame.drop(columns=[c for c in frame if c == "image"])
+    frame = frame.assign(**{name: labels[name].reindex(image).to_numpy() for name in SUBTYPES})
     frame.loc[(frame["excluded"] == "") & frame["any"].isna(), "excluded"] = f"no rows in {sheet.name}"
     return frame

@@ -3,7 +3,7 @@
 import click
 
 
-@click.command()
+@click.command(short_help="Synthetic head CT, from nothing to a report.")
 @click.argument("kind", type=click.Choice(["ct"]), default="ct")
 @click.option(
     "--out",

@@ -2,10 +2,12 @@
 
 import click
 
+from medtf.cli.paths import UserPath
 
-@click.command()
-@click.argument("folder", metavar="RUN")
-@click.option("--data", "root", type=click.Path(), help="Folder of the data, when it has moved since the training.")
+
+@click.command(short_help="Judge a run on patients it has never seen.")
+@click.argument("folder", metavar="RUN", type=UserPath())
+@click.option("--data", "root", type=UserPath(), help="Folder of the data, when it has moved since the training.")
 @click.option("--split", "fold", default="test", show_default=True, help="Which fold to judge: train, valid or test.")
 @click.option("--allow-leaks", is_flag=True, help="Judge although patients or pictures stand in two folds.")
 def command(folder, root, fold, allow_leaks):
@@ -14,50 +16,80 @@ def command(folder, root, fold, allow_leaks):
     Writes metrics.json, predictions.parquet, plots/ and report.html into the run folder.
     """
     from medtf import runs
-    from medtf.cli import show
+    from medtf.cli import paths, show
 
-    run = runs.existing(folder)
+    run = runs.finished(folder)
+    runs.refuse_unwritable(run.folder, folder)
+    run.root(root)
+    run.rows_of(fold)
     show.quiet_tensorflow()
     from medtf import judging
 
-    metrics = judging.evaluate(
-        run, root=root, fold=fold, allow_leaks=allow_leaks, progress=show.progress("predictions")
-    )
+    with paths.writing(run.folder, "make room and judge it again"):
+        metrics = judging.evaluate(
+            run, root=root, fold=fold, allow_leaks=allow_leaks, progress=show.progress("predictions")
+        )
     for line in summary(metrics):
         show.say(line)
     show.say(f"report: {run.report}")
 
 
+# metric -> what a reader calls it, the most wanted first; a line shows the first four that a target has
+NAMES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "auc_macro": "AUC (mean of the classes)",
+    "accuracy": "accuracy",
+    "cohen_kappa": "Cohen's kappa",
+    "mean_absolute_error": "mean absolute error",
+    "pearson_r": "Pearson r",
+}
+
+
 def summary(metrics: dict) -> list[str]:
-    """A line for each target: what a user wants to know first."""
-    said = [f"{metrics['split']} fold: {metrics['n']['examples']:,} examples of {metrics['n']['patients']:,} patients"]
+    """A line for each target: what a user wants to know first, with the reason, once, for what cannot be known."""
+    from medtf.cli.show import counted
+
+    n, level = metrics["n"], metrics.get("intervals", {}).get("level", 0.95)
+    said = [
+        f"{metrics['split']} fold: {counted(n['examples'], 'example')} of {counted(n['patients'], 'patient')}"
+        f" (in brackets: {level:.0%} intervals over patients)"
+    ]
     said += [f"LEAK: {leak}" for leak in metrics["leaks"]]
-    wanted = (
-        "auc",
-        "average_precision",
-        "sensitivity",
-        "specificity",
-        "auc_macro",
-        "accuracy",
-        "cohen_kappa",
-        "mean_absolute_error",
-        "pearson_r",
-    )
+    width = max((len(name) for name in metrics["targets"]), default=0)
     for name, numbers in metrics["targets"].items():
-        shown = [
-            f"{key} {_interval(numbers[key])}"
-            for key in wanted
-            if isinstance(numbers.get(key), dict) and "value" in numbers[key]
-        ]
-        said.append(f"  {name}: " + "  ".join(shown[:4]))
+        said.append(f"  {name:<{width}}  {_line(numbers)}")
     if "weighted_log_loss" in metrics:
         said.append(f"  weighted log loss {_interval(metrics['weighted_log_loss'])}")
+    said += [f"note: {warning}" for warning in metrics.get("warnings", [])]
     return said
+
+
+def _line(numbers: dict) -> str:
+    wanted = {key: numbers[key] for key in NAMES if isinstance(numbers.get(key), dict) and "value" in numbers[key]}
+    wanted = dict(list(wanted.items())[:4])
+    known = [f"{NAMES[key]} {_interval(metric)}" for key, metric in wanted.items() if metric["value"] is not None]
+    undefined = [NAMES[key] for key, metric in wanted.items() if metric["value"] is None]
+    if undefined:
+        known.append(f"no {', '.join(undefined)}: {_why(numbers, wanted)}")
+    return "   ".join(known)
+
+
+def _why(numbers: dict, wanted: dict) -> str:
+    if numbers.get("kind") == "binary" and numbers.get("n"):
+        if numbers.get("positives") == 0:
+            return f"none of the {numbers['n']:,} examples is positive"
+        if numbers.get("positives") == numbers["n"]:
+            return f"all {numbers['n']:,} examples are positive"
+    reasons = [metric.get("reason", "undefined") for metric in wanted.values() if metric["value"] is None]
+    return "; ".join(dict.fromkeys(reasons))
 
 
 def _interval(metric: dict) -> str:
     if metric["value"] is None:
         return f"undefined ({metric.get('reason', 'one class only')})"
     if metric.get("low") is None:
-        return f"{metric['value']:.3f}"
+        return f"{metric['value']:.3f} (no interval)"
     return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"

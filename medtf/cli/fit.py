@@ -2,11 +2,13 @@
 
 import click
 
+from medtf.cli.paths import UserPath
 
-@click.command()
+
+@click.command(short_help="Train.")
 @click.argument("config")
-@click.option("--data", "root", type=click.Path(), help="Folder of the data (needed unless --resume finds it).")
-@click.option("--run", "folder", type=click.Path(), help="Run folder to make [default: runs/CONFIG-DATE].")
+@click.option("--data", "root", type=UserPath(), help="Folder of the data (needed unless --resume finds it).")
+@click.option("--run", "folder", type=UserPath(), help="Run folder to make [default: runs/CONFIG-DATE].")
 @click.option(
     "--set",
     "overrides",
@@ -14,7 +16,7 @@ import click
     metavar="KEY=VALUE",
     help="Override a key, such as train.epochs=3. May be repeated.",
 )
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped or killed.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped or killed, by the run's own config.")
 @click.option("--dry-run", is_flag=True, help="Take one batch through every stage, report included; keeps nothing.")
 @click.option("--allow-leaks", is_flag=True, help="Train although patients or pictures stand in two folds.")
 def command(config, root, folder, overrides, resume, dry_run, allow_leaks):
@@ -23,23 +25,22 @@ def command(config, root, folder, overrides, resume, dry_run, allow_leaks):
     Writes a run folder with the config, the table with its folds, the history, the best model and the threshold that was chosen on
     the validation fold. Judge it with `medtf evaluate RUN`.
     """
-    import time
-    from pathlib import Path
-
     from medtf import config as configs
     from medtf import runs
-    from medtf.cli import show
+    from medtf.cli import paths, show
     from medtf.errors import AskedWronglyError
 
     parsed = configs.load(config, overrides)
     if resume:
-        if not folder:
-            raise AskedWronglyError("--resume needs --run: the folder to go on with")
-        run = runs.existing(folder)
+        _refuse_with_resume(folder, overrides, dry_run)
+        run = runs.unfinished(folder)
+        if run.config() != parsed:
+            show.say(f"the run's own config counts ({run.folder / 'config.yaml'}), which differs from {config}")
     else:
         if not root:
             raise AskedWronglyError("--data is missing: the folder of the data")
-        run = runs.new(folder or f"runs/{Path(config).stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+        _refuse_early(parsed, root)
+        run = None if dry_run else runs.new(folder or _dated(config))
     show.quiet_tensorflow()
     if dry_run:
         from medtf.dry_run import dry_run as try_out
@@ -48,12 +49,71 @@ def command(config, root, folder, overrides, resume, dry_run, allow_leaks):
         return show.say("dry run: every stage works; nothing was kept")
     from medtf import train
 
-    run = (
-        train.resume(run, root, told=_told(show))
-        if resume
-        else train.fit(parsed, root, run, allow_leaks=allow_leaks, told=_told(show))
-    )
+    try:
+        with paths.writing(run.folder, _left(run, config)):
+            if resume:
+                train.resume(run, root, told=_told(show))
+            else:
+                train.fit(parsed, root, run, allow_leaks=allow_leaks, told=_told(show))
+    except BaseException as error:
+        # what an index has done so far serves the same command again; nobody finds it under a dated name, or after a fault
+        if not folder or not isinstance(error, KeyboardInterrupt):
+            _forget(run)
+        raise
     show.say(f"run: {run.folder}   next: medtf evaluate {run.folder}")
+
+
+def _dated(config: str) -> str:
+    import time
+    from pathlib import Path
+
+    return f"runs/{Path(config).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _refuse_with_resume(folder, overrides, dry_run) -> None:
+    from medtf.errors import AskedWronglyError
+
+    if not folder:
+        raise AskedWronglyError("--resume needs --run: the folder to go on with")
+    if overrides:
+        raise AskedWronglyError(f"--set {overrides[0]}: a resumed run keeps its config; begin a new run to change it")
+    if dry_run:
+        raise AskedWronglyError("--dry-run and --resume exclude each other")
+
+
+def _refuse_early(parsed, root) -> None:
+    """What can be known without TensorFlow, which takes seconds to import."""
+    from pathlib import Path
+
+    from medtf import pipeline
+    from medtf.errors import MedtfError
+
+    if not Path(root).is_dir():
+        what = "is a file; expected the folder of the data" if Path(root).is_file() else "no such folder"
+        raise MedtfError(f"--data {root}: {what}")
+    pipeline.find(parsed.pipeline)
+
+
+def _left(run, config: str) -> str:
+    """What a full disk leaves, said when it happens."""
+
+    class Left:
+        def __str__(self):
+            if run.folder.exists():
+                return f"make room, then go on with `medtf fit {config} --run {run.folder} --resume`"
+            return "nothing was left there"
+
+    return Left()
+
+
+def _forget(run) -> None:
+    import contextlib
+    import shutil
+
+    shutil.rmtree(run.parts, ignore_errors=True)
+    if run.folder.parent.name == "runs":
+        with contextlib.suppress(OSError):  # only where it is empty
+            run.folder.parent.rmdir()
 
 
 def _told(show):

@@ -2,12 +2,14 @@
 
 import click
 
+from medtf.cli.paths import UserPath
 
-@click.command()
+
+@click.command(short_help="A picture of what the network will see.")
 @click.argument("config")
-@click.option("--data", "root", required=True, type=click.Path(), help="Folder of the data.")
+@click.option("--data", "root", required=True, type=UserPath(), help="Folder of the data.")
 @click.option(
-    "-o", "--output", default="preview.png", show_default=True, type=click.Path(), help="The picture to write (.png)."
+    "-o", "--output", default="preview.png", show_default=True, type=UserPath(), help="The picture to write (.png)."
 )
 @click.option(
     "--set",
@@ -23,19 +25,17 @@ def command(config, root, output, overrides, count, augmented):
 
     Reads CONFIG and the data as `medtf fit` would, up to the first batch; positives and negatives of the first target take turns.
     """
-    from pathlib import Path
-
     from medtf import config as configs
-    from medtf.cli import show
-    from medtf.errors import AskedWronglyError
+    from medtf.cli import paths, show
 
-    if not output.endswith(".png"):
-        raise AskedWronglyError(f"-o {output}: expected a name that ends in .png")
+    target = paths.output(output, ".png")
     parsed = configs.load(config, overrides)
     show.quiet_tensorflow()
     from medtf import prepare, preview
 
     table = prepare.found_table(parsed, root, progress=show.progress)
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
-    shown = preview.draw(parsed, table, root, Path(output), count=count, augmented=augmented)
-    show.say(f"preview: {output}   {shown} examples, {'as in a training step' if augmented else 'as in evaluation'}")
+    with paths.writing(output):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shown = preview.draw(parsed, table, root, target, count=count, augmented=augmented)
+    how = "as in a training step" if augmented else "as in evaluation"
+    show.say(f"preview: {output}   {show.counted(shown, 'example')} of {len(table):,}, {how}")

@@ -1,5 +1,6 @@
 """How commands speak: lines on stdout, bars on a terminal, a line every few seconds elsewhere."""
 
+import os
 import sys
 import time
 
@@ -7,8 +8,16 @@ import click
 
 
 def say(line: str) -> None:
-    """One line."""
-    click.echo(line)
+    """One line; a reader that has gone (`| head`) does not end hours of work."""
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 file`, `1,200 files`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def progress(title: str):

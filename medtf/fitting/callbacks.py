@@ -144,7 +144,7 @@ class Report(keras.callbacks.Callback):
             self.waiting += self.waited() - self.waited_before
         self.stepped, self.waited_before = now, self.waited()
         if self.bar:
-            done = self.place.epoch * self.place.steps + self.place.step
+            done = self.place.epoch * self.place.steps + self.place.step + 1  # the checkpoint counts it after us
             self.bar(done, self.place.epochs * self.place.steps, f"epoch {self.place.epoch + 1}/{self.place.epochs}")
 
     def on_epoch_end(self, epoch, logs=None):

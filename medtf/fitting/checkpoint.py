@@ -6,6 +6,7 @@ metrics of the epoch, the callbacks' own state, and the place in the order of ex
 
 import json
 import os
+import re
 import time
 import zipfile
 import zlib
@@ -105,7 +106,8 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def _names(variables) -> list[str]:
-    return [f"{v.path} {tuple(v.shape)}" for v in variables]
+    """Paths and shapes; without Keras's running numbers, which a second training of one process counts on."""
+    return [f"{re.sub(r'_[0-9]+(?=/|$)', '', v.path)} {tuple(v.shape)}" for v in variables]
 
 
 class Place:

@@ -92,17 +92,22 @@ def priors(config: Config, labels: dict[str, np.ndarray], order=None) -> dict[st
         if len(values) == 0:
             continue
         found[name] = (
-            np.array([values.mean(), values.std() or 1.0]) if target.kind == "regression" else values.mean(axis=0)
+            np.array([values.mean(), _deviation(values)]) if target.kind == "regression" else values.mean(axis=0)
         )
     return found
+
+
+def _deviation(values: np.ndarray) -> float:
+    """Standard deviation; 1, in the target's unit, where there is no value or only one of them."""
+    found = float(values.std()) if len(values) else 0.0
+    return found if found > 1e-6 else 1.0
 
 
 def _loss(config: Config, name: str, values: np.ndarray):
     target = config.targets[name]
     known = values[~np.isnan(values).any(axis=1)]
     if target.kind == "regression":
-        # one value, or none, has no deviation: errors then count in the target's unit
-        return losses.for_target(target, config.train, scale=(float(known.std()) if len(known) else 0.0) or 1.0)
+        return losses.for_target(target, config.train, scale=_deviation(known))
     if config.train.class_weight == "none":
         return losses.for_target(target, config.train)
     if len(known) == 0:

@@ -39,10 +39,14 @@ def apply(images, scaled, name: str, *, weights: str | None, norm: str, norm_mom
 def check(name: str, *, weights: str | None, input_shape: tuple[int, int, int]) -> None:
     """Make the backbone and drop it, so that what is wrong shows before hours of reading.
 
+    Args:
+        name: a key of `names.BACKBONES`.
+        weights: "imagenet" or None.
+        input_shape: (height, width, channels) of the images; ImageNet's weights need three channels, and get them from one.
     Raises:
         MedtfError, AskedWronglyError: as `apply`.
     """
-    _made(name, weights, input_shape)
+    _made(name, weights, (*input_shape[:2], 3 if weights else input_shape[2]))
     keras.utils.clear_session()  # numbers in names begin anew: a resumed run, which does not check, has the same
 
 
