@@ -10,7 +10,6 @@ from types import ModuleType
 
 from medtf.errors import AskedWronglyError, MedtfError, nearest
 
-
 # what medtf hands to a pipeline's functions by name
 NEEDED = {"examples": ("scan",), "dataset": ("training", "epoch", "step")}
 

@@ -67,7 +67,7 @@ def test_a_dumped_config_is_plain_yaml(path):
         ({"train": {"epoch": 3}}, "unknown key 'train.epoch': did you mean 'epochs'"),
         ({"data": {"split": {"vaild": 0.1}}}, "unknown key 'data.split.vaild': did you mean 'valid'"),
         ({"input": {"windows": ["brian"]}}, "unknown window 'brian': did you mean 'brain'"),
-        ({"input": {"windows": [[40, 0]]}}, "expected a width above 0 HU"),
+        ({"input": {"windows": [[40, 0]]}}, "a width above 0 HU"),
         ({"input": {"size": 4}}, "at least 8 pixels"),
         ({"model": {"name": "inception_v4"}}, "unknown model 'inception_v4': did you mean 'inception_v3'"),
         ({"train": {"epochs": 0}}, "train.epochs"),

@@ -71,7 +71,7 @@ def test_the_data_root_is_the_given_one_or_the_one_of_the_training(run, tmp_path
     (run.folder / "local.json").write_text(json.dumps({"data": str(tmp_path / "gone")}))
     with pytest.raises(MedtfError, match="gone: no such folder any more: say where it is with --data"):
         run.root()
-    with pytest.raises(MedtfError, match="is a file; expected a folder$"):
+    with pytest.raises(MedtfError, match=r"is a file; expected a folder$"):
         run.root(run.folder / "config.yaml")
 
 

@@ -141,7 +141,7 @@ def listed(values) -> str:
     known = _known(values)
     missing = [f"{len(values) - len(known):,} x unknown"] if len(known) < len(values) else []
     if known.nunique() > 10 and known.dtype.kind in "if":
-        return ", ".join([f"{known.min():g} to {known.max():g}, mean {known.mean():.3g}", *missing])
+        return ", ".join([f"{known.min():g} to {known.max():g}, mean {known.mean():.4g}", *missing])
     counts = known.value_counts().sort_index()
     more = [f"{len(counts) - 10} other values"] if len(counts) > 10 else []
     return ", ".join([*(f"{n:,} x {_short(value)}" for value, n in counts.head(10).items()), *more, *missing])

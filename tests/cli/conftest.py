@@ -10,7 +10,7 @@ import pytest
 import yaml
 from commands import medtf
 
-from medtf.cli import main
+from medtf.cli import cli, main
 
 SMALL = {
     "pipeline": "rsna_ich",
@@ -51,8 +51,8 @@ def table(phantom, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def trained(phantom, config, table, tmp_path_factory) -> Path:
     run = tmp_path_factory.mktemp("cli_run") / "run"
-    done = medtf("fit", config, "--data", phantom, "--run", run, "--set", f"data.table={table}")
-    assert done.returncode == 0, done.stderr
+    words = ("fit", config, "--data", phantom, "--run", run, "--set", f"data.table={table}")
+    cli.main([str(word) for word in words], standalone_mode=False)  # in this process: TensorFlow is imported once
     return run
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import fit_small
 import keras
 import numpy as np
 import pandas as pd
@@ -263,7 +264,7 @@ def test_jax_kill_and_resume_gives_the_same_weights(pictures, tmp_path, kernels)
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
 
     def fit(run, *words):
-        command = [sys.executable, "-m", "medtf", "fit", config, "--run", run, *words]
+        command = [sys.executable, fit_small.__file__, "fit", config, "--run", run, *words]
         return subprocess.Popen(
             list(map(str, command)), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
