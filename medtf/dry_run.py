@@ -3,9 +3,15 @@
 import tempfile
 from pathlib import Path
 
-from medtf import judging, prepare, runs
+import pandas as pd
+
+from medtf import judging, predictions, prepare, runs
 from medtf.config import Config
-from medtf.train import Session, Told, refuse_model, small
+from medtf.data.dataset import steps_an_epoch
+from medtf.data.labels import encode
+from medtf.data.order import classes_of
+from medtf.table import FOLDS, Table
+from medtf.train import Session, Told, refuse_model
 
 
 def dry_run(config: Config, root, *, told: Told, allow_leaks: bool = False) -> dict:
@@ -19,7 +25,10 @@ def dry_run(config: Config, root, *, told: Told, allow_leaks: bool = False) -> d
         table, _ = prepare.training_table(
             config, root, parts=Path(folder) / "index", allow_leaks=allow_leaks, progress=told.progress, say=told.say
         )
-        table, config = small(table, config)
+        steps_an_epoch(
+            predictions.of_fold(table, "train"), config
+        )  # undersampling of the whole fold, which one batch cannot show
+        table, config = one_batch(table, config)
         session = Session(config, table, root, told)
         run = runs.Run(Path(folder) / "run").create(config, table, root, runs.environment(**session.machine))
         session.train(run)
@@ -29,3 +38,27 @@ def dry_run(config: Config, root, *, told: Told, allow_leaks: bool = False) -> d
             f"judged {metrics['n']['examples']} examples; report of {run.report.stat().st_size / 1e6:.1f} MB written and thrown away"
         )
         return metrics
+
+
+def one_batch(table: Table, config: Config) -> tuple[Table, Config]:
+    """At most one batch of each fold, the classes of the first target in turn, and a config of one epoch."""
+    name, target = next(iter(config.targets.items()))
+    kept = []
+    for fold in FOLDS:
+        frame = table.frame[table.frame["fold"] == fold]
+        classes = pd.Series(0, frame.index)
+        if target.kind != "regression":
+            classes = pd.Series(classes_of(encode(frame, {name: target})[name]), frame.index)
+        in_turn = classes.groupby(classes).cumcount().sort_values(kind="stable")
+        # the step takes a whole batch, as memory is to be tried too; to judge, eight are enough
+        kept += sorted(in_turn.index[: config.train.batch_size if fold == "train" else 8])
+    frame = table.frame.loc[kept]
+    raw = config.model_dump()
+    raw["train"] |= {
+        "epochs": 1,
+        "batch_size": min(config.train.batch_size, int((frame["fold"] == "train").sum())),
+        "warmup": 0.0,
+    }
+    raw["data"] |= {"undersample": {"policy": "none"}}
+    raw["evaluate"] |= {"replicates": 20}
+    return table.with_frame(frame), Config.model_validate(raw)

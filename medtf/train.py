@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from medtf import pipeline, precision, predictions, prepare, runs, split
@@ -123,7 +122,8 @@ class Session:
         )
         told.say(
             f"{config.model.name}: {self.model.count_params():,} parameters; {order.length():,} of {len(order.rows):,} training examples an epoch"
-            f"{undersampled}; {config.train.epochs} epochs of {steps} steps of {config.train.batch_size}"
+            f"{undersampled}; {_times(config.train.epochs, 'epoch')} of"
+            f" {_times(steps, 'step')} of {config.train.batch_size}"
         )
 
     def train(self, run: runs.Run) -> runs.Run:
@@ -207,6 +207,10 @@ def refuse_model(config: Config) -> None:
     backbones.check(config.model.name, weights=weights, input_shape=(*config.input.size, channels))
 
 
+def _times(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _about_folds(table: Table, config: Config) -> list[str]:
     """`train: 96 examples of 12 patients; any 15, subdural 4`, a line a fold."""
     said = []
@@ -243,24 +247,3 @@ def save_model(model: keras.Model, run: runs.Run) -> None:
         warnings.simplefilter("ignore")
         model.save(temporary.with_suffix(".tmp.keras"))
     temporary.with_suffix(".tmp.keras").replace(run.model)
-
-
-def small(table: Table, config: Config) -> tuple[Table, Config]:
-    """For `--dry-run`: one batch of each fold, of as many classes as there are, and one epoch."""
-    rows = []
-    first = next(iter(config.targets))
-    for fold in ("train", "valid", "test"):
-        frame = table.frame[table.frame["fold"] == fold]
-        classes = encode(frame, {first: config.targets[first]})[first][:, 0] if len(frame) else np.zeros(0)
-        mixed = np.argsort(
-            np.argsort(np.lexsort((np.arange(len(frame)), classes)), kind="stable") % max(1, len(frame) // 2),
-            kind="stable",
-        )
-        rows += list(frame.index[np.sort(mixed[: config.train.batch_size])])
-    frame = table.frame.loc[rows]
-    batch = int(min(config.train.batch_size, (frame["fold"] == "train").sum()))
-    raw = config.model_dump()
-    raw["train"] |= {"epochs": 1, "batch_size": batch, "warmup": 0.0}
-    raw["data"] |= {"undersample": {"policy": "none"}}
-    raw["evaluate"] |= {"replicates": 20}
-    return table.with_frame(frame), Config.model_validate(raw)

@@ -107,6 +107,11 @@ class Averaged(keras.callbacks.Callback):
             weight.assign(value)
 
 
+def _shown(name: str, value: float) -> str:
+    """Three digits; Keras gives an AUC of exactly 0 to a fold that holds one class."""
+    return "undefined" if name.endswith("auc") and value == 0 else f"{value:.3f}"
+
+
 class Report(keras.callbacks.Callback):
     """Tell where the training stands: a bar on a terminal, one line an epoch everywhere; measure its speed.
 
@@ -153,7 +158,7 @@ class Report(keras.callbacks.Callback):
         judged = [
             n for target in self.targets for n in logs if n.startswith(f"val_{target}_") and not n.endswith("_loss")
         ]
-        numbers = "  ".join(f"{n} {float(logs[n]):.3f}" for n in ["loss", "val_loss", *judged[:4]] if n in logs)
+        numbers = "  ".join(f"{n} {_shown(n, float(logs[n]))}" for n in ["loss", "val_loss", *judged[:4]] if n in logs)
         self.say(f"epoch {epoch + 1}/{self.place.epochs}  {time.perf_counter() - self.begun:.0f} s  {numbers}")
 
     def speed(self) -> dict:

@@ -170,7 +170,8 @@ class Stop:
                 raise KeyboardInterrupt  # a second Ctrl-C does not wait
             name, code = ("SIGTERM", 143) if number == signal.SIGTERM else ("Ctrl-C", 1)
             self.reason = StoppedError(
-                f"stopped by {name}, state saved in {self.run_folder}; go on with `--run {self.run_folder} --resume`",
+                f"stopped by {name}, state saved; go on with"
+                f" `medtf fit {self.run_folder}/config.yaml --run {self.run_folder} --resume`",
                 code,
             )
 
