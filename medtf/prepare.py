@@ -148,10 +148,10 @@ def _checked(found: table.Table, root, config: Config, jobs: int, progress: Prog
             else "pixels: all decoded and hashed, all plausible"
         )
         return checked
-    sample = found.with_frame(found.frame.sample(200, random_state=0))
+    sample = found.with_frame(found.frame.sample(min(200, len(found)), random_state=0))
     start = time.perf_counter()
     check_pixels(sample, root, jobs=1)
-    minutes = (time.perf_counter() - start) / 200 * len(found) / 60
+    minutes = (time.perf_counter() - start) / len(sample) * len(found) / 60
     say(
         f"pixels: not checked for copies and garbage: {len(found):,} images, about {minutes:.0f} minutes on one core; "
         "do it once with `medtf index ... --pixels`, or raise data.check_pixels_up_to"
