@@ -1,7 +1,7 @@
 """Read and write configs: YAML in, strict models out. Configs are data: no class paths, no expressions.
 
 Unknown keys are errors that name the nearest key there is; `--set train.epochs=3` overrides one value; the resolved config is saved with
-the run. What may stand in a config is in `schema.py`.
+the run. What may stand in a config is in `schema.py` and `schema_data.py`.
 """
 
 from importlib import resources
@@ -12,11 +12,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from medtf.errors import AskedWronglyError, nearest
-from medtf.schema import Augment, Config, Data, Evaluate, Input, Model, Split, Target, Track, Train, Undersample
+from medtf.schema import Augment, Config, Evaluate, Model, Stage, Track, Train
+from medtf.schema_data import Data, Input, Patches, Split, Target, Undersample, Uniform
 
 __all__ = [
-    "Augment", "Config", "Data", "Evaluate", "Input", "Model", "Split", "Target", "Track", "Train", "Undersample",
-    "dump", "load", "override", "parse", "shipped",
+    "Augment", "Config", "Data", "Evaluate", "Input", "Model", "Patches", "Split", "Stage", "Target", "Track", "Train",
+    "Undersample", "Uniform", "dump", "load", "override", "parse", "shipped",
 ]  # fmt: skip
 
 

@@ -1,132 +1,43 @@
 """The schema of a config: strict models whose fields say what an experiment can be told, in which range."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from medtf.errors import AskedWronglyError, nearest
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from medtf.errors import nearest
+from medtf.schema_data import Data, Input, Strict, Target, target
 
 
-class Target(_Strict):
-    """One column to learn. `kind` binary: NaN or empty = unknown; multiclass: `classes` in order; regression: in the column's unit."""
-
-    kind: Literal["binary", "multiclass", "regression"]
-    positive: Any = None  # binary: the value that counts as 1; None: the column holds 0 and 1
-    negative: Any = None  # binary: the value that counts as 0; None: every other value that is not empty
-    classes: tuple[Any, ...] = ()
-
-    @property
-    def units(self) -> int:
-        """Width k of the labels and outputs, (batch, k)."""
-        return len(self.classes) if self.kind == "multiclass" else 1
-
-
-def _target(value):
-    """`binary` | `regression` | {binary: {positive: M}} | {classes: [...]} -> the arguments of Target."""
-    if isinstance(value, Target):
-        return value
-    if value in ("binary", "regression"):
-        return {"kind": value}
-    if isinstance(value, dict) and set(value) == {"binary"}:
-        return {"kind": "binary", **(value["binary"] or {})}
-    if isinstance(value, dict) and set(value) == {"classes"}:
-        if not isinstance(value["classes"], list) or len(value["classes"]) < 2:
-            raise ValueError("expected `classes` to be a list of at least two values")
-        return {"kind": "multiclass", "classes": tuple(value["classes"])}
-    if isinstance(value, dict) and "kind" in value:
-        return value
-    raise ValueError("expected `binary`, `regression`, {binary: {positive: VALUE}} or {classes: [A, B, ...]}")
-
-
-class Split(_Strict):
-    """How patients come into folds. `column`: folds stand in the table; `folds` + `test_fold`: k folds, the next one validates."""
-
-    valid: float = Field(0.1, ge=0, lt=1)
-    test: float = Field(0.1, ge=0, lt=1)
-    folds: int | None = Field(None, ge=2)
-    test_fold: int = Field(0, ge=0)
-    stratify: tuple[str, ...] = ()
-    seed: int = 0
-
-
-class Undersample(_Strict):
-    """Which examples of the majority an epoch sees; `ratio` = majority examples for each one of the minority."""
-
-    policy: Literal["none", "fixed", "each_epoch", "weighted"] = "none"
-    target: str | None = None  # None: the first target
-    ratio: float = Field(1.0, gt=0)
-    level: Literal["examples", "patients"] = "examples"
-
-
-class Data(_Strict):
-    """Where the table comes from and how its rows are ordered."""
-
-    table: str | None = None
-    columns: dict[str, str] = {}
-    split: Split = Split()
-    undersample: Annotated[Undersample, BeforeValidator(lambda v: {"policy": v} if isinstance(v, str) else v)] = (
-        Undersample()
-    )
-    on_error: Literal["fail"] = "fail"
-    check_pixels_up_to: int = Field(20_000, ge=0)  # examples; above this `fit` says what the pixel pass would cost
-
-
-class Input(_Strict):
-    """What the network sees. With `windows` pixels are Hounsfield units; without, intensities scaled to [0, 1]."""
-
-    size: Annotated[tuple[int, int], BeforeValidator(lambda v: (v, v) if isinstance(v, int) else v)] = (299, 299)
-    windows: tuple[str | tuple[float, float], ...] | None = None  # names, or (centre, width) in HU
-    window_jitter: tuple[float, float] = (0.0, 0.0)  # standard deviations of centre and width, HU; training only
-    aspect: Literal["pad", "stretch"] = "pad"
-    channels: Literal[1, 3] = 1  # of a PNG or JPEG; colour as grey unless 3
-    intensity: Literal["full", "percentile"] = (
-        "percentile"  # radiographs in DICOM: the stored range, or 0.5th to 99.5th percentile
-    )
-
-    @field_validator("size")
-    @classmethod
-    def _sizes(cls, value):
-        if min(value) < 8:
-            raise ValueError("expected at least 8 pixels a side")
-        return value
-
-    @field_validator("windows")
-    @classmethod
-    def _windows(cls, value):
-        from medtf.data.windows import window
-
-        for item in value or ():
-            try:
-                window(item)
-            except AskedWronglyError as error:
-                raise ValueError(str(error)) from error  # pydantic adds the key to it
-        return value
-
-
-class Model(_Strict):
+class Model(Strict):
     """Backbone and head."""
 
     name: str = "inception_v3"
     weights: str = "none"  # imagenet | none | a path to a run folder, .keras or .weights.h5
     dropout: float = Field(0.5, ge=0, lt=1)
-    norm: Literal["batch", "group"] = "batch"
+    norm: Literal["batch", "group", "instance"] = "batch"
+    se: bool = False  # squeeze-and-excitation after each block (3D networks; Hu 2018)
+    init: Literal["he", "glorot"] = "he"  # of the convolutions (3D networks)
     norm_momentum: float | Literal["auto"] = "auto"  # of batch norm's moving averages; auto: by the number of steps
 
     @field_validator("name")
     @classmethod
     def _name(cls, value):
-        from medtf.models.names import BACKBONES
+        from medtf.models.names import BACKBONES, VOLUME_BACKBONES
 
-        if value not in BACKBONES:
-            raise ValueError(f"unknown model {value!r}: {nearest(value, BACKBONES)}")
+        known = [*BACKBONES, *VOLUME_BACKBONES]
+        if value not in known:
+            raise ValueError(f"unknown model {value!r}: {nearest(value, known)}")
         return value
 
+    @property
+    def dimensions(self) -> int:
+        """3 for a network of volumes, else 2."""
+        from medtf.models.names import VOLUME_BACKBONES
 
-class Augment(_Strict):
+        return 3 if self.name in VOLUME_BACKBONES else 2
+
+
+class Augment(Strict):
     """Random changes of the batch, in the training step only. Zero switches a change off."""
 
     flip: float = Field(0.0, ge=0, le=1)  # probability of a left-right flip
@@ -138,12 +49,39 @@ class Augment(_Strict):
     noise: float = Field(0.0, ge=0, lt=1)  # standard deviation of Gaussian noise
     erase: float = Field(0.0, ge=0, le=1)  # probability that a rectangle is erased
     mixup: float = Field(0.0, ge=0)  # alpha of the Beta distribution (Zhang 2018)
+    # volumes only
+    elastic: float = Field(0.0, ge=0)  # voxels: the largest displacement of a control point
+    bias: float = Field(0.0, ge=0)  # largest coefficient of the bias field's polynomial, as in TorchIO
+    gamma: float = Field(0.0, ge=0, lt=2)  # log of the exponent, uniform in +-
+    rician: float = Field(0.0, ge=0, lt=1)  # standard deviation of both channels of Rician noise
+    blur: float = Field(0.0, ge=0)  # voxels: the largest standard deviation of a Gaussian
+    ghosting: float = Field(0.0, ge=0, lt=1)  # largest strength of the ghosts
+    motion: float = Field(0.0, ge=0, le=45)  # degrees: the largest rotation between two parts of k-space
+    low_resolution: float = Field(0.0, ge=0)  # largest factor of downsampling less 1; 1.0: up to twice as coarse
+    cutout: float = Field(0.0, ge=0, le=1)  # probability that a box is erased
 
 
-class Train(_Strict):
+class Stage(Strict):
+    """One stage of progressive training: what is None stays as the config says."""
+
+    epochs: int = Field(ge=1)
+    size: tuple[int, int] | tuple[int, int, int] | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    batch_size: int | None = Field(None, ge=1)
+    learning_rate: float | None = Field(None, gt=0)
+    augment: Augment | None = None
+
+    @field_validator("size", "spacing_mm", mode="before")
+    @classmethod
+    def _three(cls, value):
+        return (value,) * 3 if isinstance(value, (int, float)) else value
+
+
+class Train(Strict):
     """The optimisation."""
 
     epochs: int = Field(10, ge=1)
+    stages: tuple[Stage, ...] = ()  # progressive training, one after the other; `epochs` is then their sum
     batch_size: int = Field(32, ge=1)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(3e-4, gt=0)
@@ -155,7 +93,7 @@ class Train(_Strict):
     accumulate: int = Field(1, ge=1)  # batches to a step of the optimizer
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     regression_loss: Literal["absolute", "squared", "huber"] = "absolute"
-    loss_weights: dict[str, float] = {}
+    loss_weights: dict[str, float] = Field(default_factory=dict)
     class_weight: Literal["none", "balanced"] = "none"
     early_stopping: int | None = Field(None, ge=1)  # epochs without a better `monitor`
     monitor: str = "val_loss"
@@ -165,7 +103,7 @@ class Train(_Strict):
     seed: int = Field(0, ge=0)
 
 
-class Evaluate(_Strict):
+class Evaluate(Strict):
     """How the model is judged."""
 
     threshold: Literal["youden"] | float = "youden"  # chosen on the validation fold
@@ -176,17 +114,17 @@ class Evaluate(_Strict):
     aggregate: Literal["max", "mean"] = "max"  # slices to a patient
 
 
-class Track(_Strict):
+class Track(Strict):
     """Where a run is told of. W&B comes with the versions issue; `none` keeps everything in the run folder."""
 
     backend: Literal["none"] = "none"
 
 
-class Config(_Strict):
+class Config(Strict):
     """A whole experiment."""
 
     pipeline: str
-    targets: dict[str, Annotated[Target, BeforeValidator(_target)]] = {}
+    targets: dict[str, Annotated[Target, BeforeValidator(target)]] = Field(default_factory=dict)
     data: Data = Data()
     input: Input = Input()
     model: Model = Model()
@@ -209,4 +147,36 @@ class Config(_Strict):
         target = self.data.undersample.target
         if target is not None and target not in self.targets:
             raise ValueError(f"data.undersample.target: {target!r} is no target: {nearest(target, self.targets)}")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cube(cls, raw):
+        """`size: 96` is a cube for a network of volumes."""
+        if (
+            not isinstance(raw, dict)
+            or not isinstance(raw.get("input"), dict)
+            or not isinstance(raw.get("model"), dict)
+        ):
+            return raw
+        from medtf.models.names import VOLUME_BACKBONES
+
+        size = raw["input"].get("size")
+        if raw["model"].get("name") in VOLUME_BACKBONES and isinstance(size, int):
+            return raw | {"input": raw["input"] | {"size": (size,) * 3}}
+        return raw
+
+    @model_validator(mode="after")
+    def _dimensions(self):
+        size, dimensions = self.input.size, self.model.dimensions
+        if len(size) != dimensions:
+            raise ValueError(
+                f"input.size: {self.model.name} is a {dimensions}D network and takes {dimensions} numbers, got {list(size)}"
+            )
+        volumes = {"spacing_mm", "pad", "volume", "mask", "normalise", "patches", "keep"} & self.input.model_fields_set
+        changed = [key for key in sorted(volumes) if getattr(self.input, key) != Input.model_fields[key].default]
+        if dimensions == 2 and changed:
+            raise ValueError(f"input.{changed[0]} is for volumes; {self.model.name} is a 2D network")
+        if dimensions == 3 and self.input.windows is not None:
+            raise ValueError("input.windows is for CT slices; a 3D network takes intensities: see input.normalise")
         return self

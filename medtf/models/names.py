@@ -31,3 +31,15 @@ BACKBONES = {
     "efficientnet_v2_s": ("EfficientNetV2S", *_PLAIN),
     "convnext_tiny": ("ConvNeXtTiny", *_PLAIN),
 }
+
+# Networks of volumes, grey in one channel; their files are in `medtf/models/volumes`.
+VOLUME_BACKBONES = (
+    "cnn3d",
+    "sfcn",
+    "resnet3d_10",
+    "resnet3d_18",
+    "resnet3d_34",
+    "resnet3d_50",
+    "densenet3d_121",
+    "highres3dnet",
+)
