@@ -6,12 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from medtf import judging, predictions, prepare, runs
+from medtf.beforehand import refuse_model
 from medtf.config import Config
 from medtf.data.dataset import steps_an_epoch
 from medtf.data.labels import encode
 from medtf.data.order import classes_of
 from medtf.table import FOLDS, Table
-from medtf.train import Session, Told, refuse_model
+from medtf.train import Session, Told, through
 
 
 def dry_run(config: Config, root, *, told: Told, allow_leaks: bool = False) -> dict:
@@ -31,7 +32,7 @@ def dry_run(config: Config, root, *, told: Told, allow_leaks: bool = False) -> d
         table, config = one_batch(table, config)
         session = Session(config, table, root, told)
         run = runs.Run(Path(folder) / "run").create(config, table, root, runs.environment(**session.machine))
-        session.train(run)
+        through(session, run)
         fold = "test" if (table.frame["fold"] == "test").any() else "valid"
         metrics = judging.evaluate(run, fold=fold, allow_leaks=allow_leaks)
         told.say(
@@ -58,6 +59,7 @@ def one_batch(table: Table, config: Config) -> tuple[Table, Config]:
         "epochs": 1,
         "batch_size": min(config.train.batch_size, int((frame["fold"] == "train").sum())),
         "warmup": 0.0,
+        "stages": [stage | {"epochs": 1} for stage in raw["train"]["stages"]],
     }
     raw["data"] |= {"undersample": {"policy": "none"}}
     raw["evaluate"] |= {"replicates": 20}

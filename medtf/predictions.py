@@ -11,22 +11,30 @@ from medtf.table import Table
 
 
 def predict(model: keras.Model, table: Table, root, config: Config, module, *, progress=None) -> pd.DataFrame:
-    """Outputs of `model` for every row of `table`, in its order.
+    """Outputs of `model` for every row of `table`, in its order; the patches of a volume are gathered to one answer.
 
     Returns:
         Columns `row`, `patient`, `fold`, and for each target: binary `<t>` (probability) and `<t>_true` (0, 1, NaN); multi-class
-        `<t>_<i>` and `<t>_true` (index); regression `<t>` and `<t>_true` in its unit. Predictions are float32.
+        `<t>_<i>` and `<t>_true` (index); regression `<t>` and `<t>_true` in its unit, and with a Gaussian head `<t>_sd`, the predicted
+        standard deviation. Predictions are float32.
     """
     parts: dict[str, list[np.ndarray]] = {name: [] for name in config.targets}
+    weights: list[np.ndarray] = []
+    rows = rows_of_blocks(table, config)
     done = 0
     with reading(table, root):
-        for images, _, _ in module.dataset(table, root, config, training=False):
+        for images, _, weight in module.dataset(table, root, config, training=False):
             outputs = model.predict_on_batch(np.asarray(images) if keras.backend.backend() != "tensorflow" else images)
             for name in parts:
                 parts[name].append(np.asarray(outputs[name], np.float32))
+            weights.append(np.asarray(weight))
             done += len(images)
             if progress:
-                progress(done, len(table))
+                progress(done, len(rows))
+    gathered = {
+        name: gather(np.concatenate(found), rows, np.concatenate(weights), len(table), config.targets[name])
+        for name, found in parts.items()
+    }
     frame = pd.DataFrame(
         {"row": table.frame.get("row", pd.Series(range(len(table)))), "patient": table.frame["patient"]}
     )
@@ -34,8 +42,45 @@ def predict(model: keras.Model, table: Table, root, config: Config, module, *, p
     labels = encode(table.frame, config.targets)
     columns = {}
     for name, target in config.targets.items():
-        columns |= _columns(name, target, np.concatenate(parts[name]), labels[name])
+        columns |= _columns(name, target, gathered[name], labels[name])
     return pd.concat([frame.reset_index(drop=True), pd.DataFrame(columns)], axis=1)
+
+
+def rows_of_blocks(table: Table, config: Config) -> np.ndarray:
+    """int64: the row of each block that evaluation reads, in its order; a row has many where it is read in patches."""
+    if config.model.dimensions == 3 and config.input.patches is not None:
+        from medtf.data.volume_grid import blocks
+
+        return blocks(table.frame, config)[0]
+    return np.arange(len(table))
+
+
+def gather(outputs: np.ndarray, rows: np.ndarray, weights: np.ndarray, count: int, target: Target) -> np.ndarray:
+    """Float32 (count, k): the answers of the blocks of each row as one, the mean weighted by how much of a block is foreground.
+
+    The standard deviation of a Gaussian head follows the law of total variance: what the blocks say of their own error, and how far they
+    differ.
+
+    Args:
+        outputs: (blocks, k). rows: (blocks,) of each block. weights: (blocks,), 0 or more.
+        count: rows in all.
+        target: of the outputs.
+    """
+    if len(rows) == count:
+        return outputs
+    total = np.bincount(rows, weights, count)
+    weights = np.where(total[rows] > 0, weights, 1.0)  # of a volume without foreground every block counts alike
+    total = np.bincount(rows, weights, count)
+
+    def mean(values):
+        return np.bincount(rows, weights * values, count) / total
+
+    if target.head != "gaussian":
+        return np.stack([mean(column) for column in outputs.T.astype(np.float64)], axis=1).astype(np.float32)
+    value, deviation = outputs.T.astype(np.float64)
+    middle = mean(value)
+    variance = mean(deviation**2) + mean((value - middle[rows]) ** 2)
+    return np.stack([middle, np.sqrt(variance)], axis=1).astype(np.float32)
 
 
 def of_fold(table: Table, fold: str) -> Table:
@@ -45,6 +90,8 @@ def of_fold(table: Table, fold: str) -> Table:
 
 
 def _columns(name: str, target: Target, outputs: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    if target.head == "gaussian":
+        return {name: outputs[:, 0], f"{name}_sd": outputs[:, 1], f"{name}_true": labels[:, 0]}
     if target.kind != "multiclass":
         return {name: outputs[:, 0], f"{name}_true": labels[:, 0]}
     known = ~np.isnan(labels).any(axis=1)

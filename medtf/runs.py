@@ -31,12 +31,17 @@ class Run:
         self.folder = Path(folder)
         self.checkpoint = self.folder / "checkpoints" / "last.npz"
         self.best = self.folder / "checkpoints" / "best.weights.npz"
+        self.carried = self.folder / "checkpoints" / "carried.npz"  # what a stage leaves to the next
         self.model = self.folder / "model.keras"
         self.history = self.folder / "history.csv"
         self.predictions = self.folder / "predictions.parquet"
         self.report = self.folder / "report.html"
         self.plots = self.folder / "plots"
         self.parts = self.folder.with_name(f".{self.folder.name}.index")  # of an index that `fit` makes itself
+
+    def checkpoint_of(self, stage: int) -> Path:
+        """Where a stage of progressive training keeps its state; the first one's is `checkpoint`."""
+        return self.checkpoint.with_name(f"last-{stage + 1}.npz") if stage else self.checkpoint
 
     def create(self, config: configs.Config, table: tables.Table, root, environment: dict) -> "Run":
         """Make the folder with all that is known before training, or leave nothing."""

@@ -74,14 +74,14 @@ class Stage(Strict):
     @field_validator("size", "spacing_mm", mode="before")
     @classmethod
     def _three(cls, value):
-        return (value,) * 3 if isinstance(value, (int, float)) else value
+        return (value,) * 3 if isinstance(value, (int, float)) else value  # a plane names its two numbers
 
 
 class Train(Strict):
     """The optimisation."""
 
     epochs: int = Field(10, ge=1)
-    stages: tuple[Stage, ...] = ()  # progressive training, one after the other; `epochs` is then their sum
+    stages: tuple[Stage, ...] = ()  # progressive training, one after the other, in place of `epochs`
     batch_size: int = Field(32, ge=1)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(3e-4, gt=0)
@@ -112,6 +112,8 @@ class Evaluate(Strict):
     )  # of the first target, for predictive values beside those at the data's
     replicates: int = Field(1000, ge=0)  # of the patient bootstrap
     aggregate: Literal["max", "mean"] = "max"  # slices to a patient
+    subgroups: tuple[str, ...] | None = None  # columns by whose groups errors are given; None: sex, site, age if there
+    match_on: str = "auto"  # column on which positives and negatives are matched; auto: sex on foreground_ml; none
 
 
 class Track(Strict):
@@ -177,6 +179,18 @@ class Config(Strict):
         changed = [key for key in sorted(volumes) if getattr(self.input, key) != Input.model_fields[key].default]
         if dimensions == 2 and changed:
             raise ValueError(f"input.{changed[0]} is for volumes; {self.model.name} is a 2D network")
+        if self.train.stages:
+            for key in ("size", "spacing_mm"):
+                last = getattr(self.train.stages[-1], key)
+                if last is not None and last != getattr(self.input, key):
+                    raise ValueError(
+                        f"train.stages: the last one's {key} is {list(last)}, but the model is judged at input.{key}: make them equal"
+                    )
+            wrong = [
+                stage.size for stage in self.train.stages if stage.size is not None and len(stage.size) != dimensions
+            ]
+            if wrong:
+                raise ValueError(f"train.stages: size {list(wrong[0])}: {self.model.name} takes {dimensions} numbers")
         if dimensions == 3 and self.input.windows is not None:
             raise ValueError("input.windows is for CT slices; a 3D network takes intensities: see input.normalise")
         return self

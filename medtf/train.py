@@ -11,7 +11,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from medtf import pipeline, precision, predictions, prepare, runs, split
+from medtf import pipeline, precision, predictions, prepare, runs, stages
+from medtf.beforehand import about_folds, about_norms, channels_of, refuse_model, refuse_volumes, times
 from medtf.config import Config
 from medtf.data import dataset as data
 from medtf.data.labels import encode
@@ -20,8 +21,8 @@ from medtf.errors import AskedWronglyError, MedtfError, nearest
 from medtf.evaluate import thresholds
 from medtf.faults import reading, refuse_absent
 from medtf.fitting import callbacks, trainer
-from medtf.fitting.checkpoint import Checkpoint, Place, Stop, read_arrays
-from medtf.models import backbones, build, transfer
+from medtf.fitting.checkpoint import Checkpoint, Place, Stop, read_arrays, write_arrays
+from medtf.models import build, transfer
 from medtf.table import Table
 
 
@@ -51,13 +52,15 @@ def fit(config: Config, root, run: runs.Run, *, allow_leaks: bool = False, told:
     table, leaks = prepare.training_table(
         config, root, parts=run.parts, allow_leaks=allow_leaks, progress=told.progress, say=told.say
     )
-    for line in _about_folds(table, config):
+    for line in about_folds(table, config):
         told.say(line)
+    for stage in stages.of(config):
+        refuse_volumes(table, stage.config)
     session = Session(config, table, root, told)  # everything that can be wrong is found before the folder is made
     environment = runs.environment(**session.machine, backend=keras.backend.backend(), leaks=leaks)
     run.create(config, table, root, environment)
     prepare.scanning.forget(run.parts)
-    return session.train(run)
+    return through(session, run)
 
 
 def resume(run: runs.Run, root=None, *, told: Told | None = None) -> runs.Run:
@@ -70,15 +73,36 @@ def resume(run: runs.Run, root=None, *, told: Told | None = None) -> runs.Run:
     if run.model.exists() and (run.folder / "thresholds.json").exists():
         shutil.rmtree(run.checkpoint.parent, ignore_errors=True)  # a kill may have come before it could go
         raise MedtfError(f"{run.folder}: the training has ended; judge it with `medtf evaluate {run.folder}`")
-    return Session(run.config(), run.table(), run.root(root), told).train(run)
+    carried = read_arrays(run.carried) if run.carried.exists() else None
+    return through(Session(run.config(), run.table(), run.root(root), told, carried=carried), run)
+
+
+def through(session: "Session", run: runs.Run) -> runs.Run:
+    """Every stage of a training, and what is written at the end."""
+    while True:
+        session.train(run)
+        if session.stage.last:
+            return session.finish(run)
+        session = session.next(run)
 
 
 class Session:
-    """One training: made ready by `__init__`, which writes nothing, and done by `train`."""
+    """One training, or one stage of it: made ready by `__init__`, which writes nothing, done by `train`, ended by `finish` or `next`.
 
-    def __init__(self, config: Config, table: Table, root, told: Told):
+    Args:
+        config: the whole experiment.
+        table: with folds.
+        root: data root.
+        told: how to speak.
+        carried: weights and state that the stage before left behind.
+    """
+
+    def __init__(self, config: Config, table: Table, root, told: Told, *, carried=None):
         # === Set-up ===
-        self.config, self.table, self.root, self.told = config, table, root, told
+        self.whole, self.table, self.root, self.told = config, table, root, told
+        weights, state = carried or ({}, {"stage": 0, "rows": []})
+        self.stage, self.rows = stages.of(config)[state["stage"]], state["rows"]
+        self.config = config = self.stage.config
         policy, self.jit, reason = precision.choose(config.train.precision, config.train.jit)
         keras.utils.set_random_seed(config.train.seed)
         keras.config.set_dtype_policy(policy)
@@ -93,11 +117,12 @@ class Session:
             self.module.dataset(fold, root, config, training=False)  # says what cannot be read as the config wants
         self.labels = encode(self.folds["train"].frame, config.targets)
         steps = data.steps_an_epoch(self.folds["train"], config)
-        self.place = Place(config.train.epochs, steps)
+        first = self.stage.first_epoch
+        self.place = Place(first + config.train.epochs, steps, first)
         order = data.order_of(self.folds["train"], config)
 
         # === Model ===
-        channels = len(config.input.windows) if config.input.windows is not None else config.input.channels
+        channels = channels_of(config)
         self.model = build.build(
             config.model,
             (*config.input.size, channels),
@@ -111,24 +136,28 @@ class Session:
                 f"weights from {config.model.weights}: "
                 + ", ".join(f"{count} layers {what}" for what, count in matched.items())
             )
-        for line in _about_norms(self.model, config, steps * config.train.epochs):
+        for line in about_norms(self.model, config, steps * config.train.epochs):
             told.say(line)
         self.trainer = trainer.make(self.model, config, self.labels, steps=steps * config.train.epochs, jit=self.jit)
+        _assign(self.trainer, weights)
         known = trainer.monitors(self.trainer)
         if config.train.monitor not in known:
             raise AskedWronglyError(f"train.monitor {config.train.monitor!r}: {nearest(config.train.monitor, known)}")
         undersampled = (
             f", {config.data.undersample.policy} undersampling" if config.data.undersample.policy != "none" else ""
         )
+        if self.stage.count > 1:
+            told.say(f"stage {self.stage.number + 1} of {self.stage.count}: {' x '.join(map(str, config.input.size))}")
         told.say(
             f"{config.model.name}: {self.model.count_params():,} parameters; {order.length():,} of {len(order.rows):,} training examples an epoch"
-            f"{undersampled}; {_times(config.train.epochs, 'epoch')} of"
-            f" {_times(steps, 'step')} of {config.train.batch_size}"
+            f"{undersampled}; {times(config.train.epochs, 'epoch')} of"
+            f" {times(steps, 'step')} of {config.train.batch_size}"
         )
 
-    def train(self, run: runs.Run) -> runs.Run:
-        """Fit, keep the best weights, choose the threshold, write it all."""
+    def train(self, run: runs.Run) -> None:
+        """Fit: history and checkpoints go to the run folder as the epochs pass."""
         config, place = self.config, self.place
+        path = run.checkpoint_of(self.stage.number)
 
         # === Input of this process: read anew each epoch from where the run stands ===
         with tf.device("cpu"):
@@ -138,9 +167,9 @@ class Session:
         validation = self.module.dataset(self.folds["valid"], self.root, config, training=False)
 
         # === Callbacks; the checkpoint comes last, so that it saves what the others know ===
-        history = callbacks.History(run.history)
+        self.history = history = callbacks.History(run.history, self.rows)
         best = callbacks.Best(run.best, config.train.monitor, config.train.early_stopping)
-        report = callbacks.Report(
+        self.report = report = callbacks.Report(
             place, config.train.batch_size, config.targets, self.told.say, self.told.bar, lambda: float(waited.numpy())
         )
         seek = keras.callbacks.LambdaCallback(
@@ -150,8 +179,8 @@ class Session:
 
         # === Fit ===
         with Stop(run.folder) as stop, reading(self.table, self.root):
-            checkpoint = Checkpoint(run.checkpoint, place, [history, best], config.train.checkpoint_minutes, stop)
-            if run.checkpoint.exists():
+            checkpoint = Checkpoint(path, place, [history, best], config.train.checkpoint_minutes, stop)
+            if path.exists():
                 checkpoint.set_model(self.trainer)
                 checkpoint.restore()
                 self.told.say(f"resumed at epoch {place.epoch + 1}, step {place.step} of {place.steps}")
@@ -170,14 +199,25 @@ class Session:
                     verbose=0,
                 )
                 stopped_early = self.trainer.stop_training
+        self.ended = " (stopped early)" if stopped_early else ""
+
+    def next(self, run: runs.Run) -> "Session":
+        """The stage after this one, with this one's weights; a kill from here on resumes there."""
+        state = {"stage": self.stage.number + 1, "rows": self.history.rows}
+        kept = {f"w{i}": w for i, w in enumerate(callbacks.weights_to_keep(self.trainer))}
+        write_arrays(run.carried, kept, state)
+        run.best.unlink(missing_ok=True)
+        run.checkpoint_of(self.stage.number).unlink(missing_ok=True)
+        return Session(self.whole, self.table, self.root, self.told, carried=(kept, state))
+
+    def finish(self, run: runs.Run) -> runs.Run:
+        """Keep the best weights, choose the threshold, write it all."""
+        config = self.config
 
         # === Keep the best epoch ===
         weights, state = read_arrays(run.best)
-        for variable, value in zip(self.trainer.weights, [weights[f"w{i}"] for i in range(len(weights))], strict=True):
-            variable.assign(value)
-        self.told.say(
-            f"best epoch by {config.train.monitor}: {state['epoch']}" + (" (stopped early)" if stopped_early else "")
-        )
+        _assign(self.trainer, weights)
+        self.told.say(f"best epoch by {config.train.monitor}: {state['epoch']}{self.ended}")
         save_model(self.model, run)
 
         # === Threshold, from the validation fold alone ===
@@ -185,7 +225,7 @@ class Session:
         chosen = thresholds.choose(
             found, config.targets, config.evaluate.threshold, aggregate=config.evaluate.aggregate
         )
-        speed = report.speed()
+        speed = self.report.speed()
         run.write_json("environment.json", run.read_json("environment.json") | speed)
         run.write_json("thresholds.json", {"schema": runs.SCHEMA, "epoch": state["epoch"], "targets": chosen})
         shutil.rmtree(run.checkpoint.parent)  # the model is whole: three copies of its weights need not stay
@@ -196,48 +236,11 @@ class Session:
         return run
 
 
-def refuse_model(config: Config) -> None:
-    """What is wrong with the backbone (too small images, weights that no network brings) shows before the files are read.
-
-    Raises:
-        MedtfError, AskedWronglyError: as `backbones.check`.
-    """
-    channels = len(config.input.windows) if config.input.windows is not None else config.input.channels
-    weights = "imagenet" if config.model.weights == "imagenet" else None
-    backbones.check(config.model.name, weights=weights, input_shape=(*config.input.size, channels))
-
-
-def _times(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _about_folds(table: Table, config: Config) -> list[str]:
-    """`train: 96 examples of 12 patients; any 15, subdural 4`, a line a fold."""
-    said = []
-    for row in split.counts(table, config.targets).to_dict("records"):
-        fold, examples, patients = (row.pop(name) for name in ("fold", "examples", "patients"))
-        labels = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
-        said.append(f"  {fold}: {examples:,} examples of {patients:,} patients; {labels}")
-    return said
-
-
-def _about_norms(model: keras.Model, config: Config, steps: int) -> list[str]:
-    """What a user should know of the normalisation that was chosen, before time is spent on it."""
-    batch = any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
-    group = any(isinstance(layer, keras.layers.GroupNormalization) for layer in model.layers)
-    if batch and (steps < 200 or config.train.batch_size < 8):
-        return [
-            f"batch norm: {steps} steps of {config.train.batch_size} examples are few for its statistics; "
-            "consider model.norm: group, more epochs or larger batches"
-        ]
-    if config.model.norm == "group" and not group:
-        return [f"model.norm: group changes nothing: {config.model.name} has no batch normalisation"]
-    if group and config.model.weights == "imagenet":
-        return [
-            "model.norm: group with ImageNet weights: scales, offsets and statistics of its batch normalisation are dropped; "
-            "the convolutions were trained with them, so expect a slower start than with model.norm: batch"
-        ]
-    return []
+def _assign(trainer, weights: dict) -> None:
+    """Weights as `write_arrays` kept them, in their order; none change nothing."""
+    if weights:
+        for variable, value in zip(trainer.weights, [weights[f"w{i}"] for i in range(len(weights))], strict=True):
+            variable.assign(value)
 
 
 def save_model(model: keras.Model, run: runs.Run) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from medtf.config import Config
-from medtf.data import graph
+from medtf.data import graph, volumes
 from medtf.data.labels import encode
 from medtf.data.order import Order, classes_of
 from medtf.data.pixels import Rows
@@ -40,6 +40,11 @@ def make(
         raise MedtfError("no examples to read: the fold is empty")
     if config.train.batch_size % shard[1]:
         raise MedtfError(f"train.batch_size {config.train.batch_size} cannot be cut among {shard[1]} processes")
+    if config.model.dimensions == 3:
+        order = order_of(table, config) if training else None
+        if training:
+            steps_an_epoch(table, config)
+        return volumes.make(table, root, config, order, epoch=epoch, step=step, shard=shard)
     root, frame = str(root), table.frame
     labels = encode(frame, config.targets)
     if training:
@@ -101,7 +106,10 @@ def steps_an_epoch(table: Table, config: Config) -> int:
 
 
 def _steps(order: Order, config: Config) -> int:
-    steps = order.steps(config.train.batch_size)
+    if config.model.dimensions == 3:
+        steps = volumes.steps_an_epoch(order, config)
+    else:
+        steps = order.steps(config.train.batch_size)
     if steps == 0:
         raise MedtfError(
             f"an epoch of the training fold holds {order.length()} examples, fewer than train.batch_size {config.train.batch_size}: lower it"

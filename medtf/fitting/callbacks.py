@@ -20,9 +20,9 @@ def _better(monitor: str) -> int:
 class History(keras.callbacks.Callback):
     """history.csv, one row an epoch, rewritten whole; refuses to go on when the loss is no number."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, rows=()):
         super().__init__()
-        self.path, self.rows = path, []
+        self.path, self.rows = path, list(rows)  # of the stages before
 
     def on_epoch_end(self, epoch, logs=None):
         """Add the epoch's row."""

@@ -111,11 +111,11 @@ def _names(variables) -> list[str]:
 
 
 class Place:
-    """Where a training stands: epoch, and step inside it, of so many each."""
+    """Where a training stands: epoch, and step inside it, of so many each; a later stage begins with `first`."""
 
-    def __init__(self, epochs: int, steps: int):
+    def __init__(self, epochs: int, steps: int, first: int = 0):
         self.epochs, self.steps = epochs, steps
-        self.epoch = self.step = 0
+        self.epoch, self.step = first, 0
 
     def state(self) -> dict:
         """As plain data."""

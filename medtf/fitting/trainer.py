@@ -5,7 +5,8 @@ import numpy as np
 
 from medtf import augment, losses, metrics
 from medtf.augment.mixup import MixUp
-from medtf.config import Config
+from medtf.config import Config, Target
+from medtf.errors import MedtfError
 from medtf.models.build import logits_model
 from medtf.schedule import optimizer
 
@@ -26,15 +27,19 @@ def make(model: keras.Model, config: Config, labels: dict[str, np.ndarray], *, s
     """A compiled trainer that shares its weights with `model`.
 
     Args:
-        model: what `models.build` gave.
-        config: `targets`, `augment`, `train` count.
+        model: what `models.build` gave, of images or of volumes.
+        config: `targets`, `model`, `augment`, `train` count.
         labels: of the training fold, {target: (n, k)}; class weights and scales are counted there.
         steps: batches of the whole training.
         jit: compile the step with XLA.
+    Raises:
+        MedtfError: a label beyond the bins of its target.
     """
+    refuse_labels(config, labels)
     image = keras.Input(model.input_shape[1:], name="image")
     x = image
-    for layer in augment.build(config.augment, seed=config.train.seed + 1):
+    dimensions = {"dimensions": 3} if config.model.dimensions == 3 and "dimensions" in augment.build.__kwdefaults__ else {}
+    for layer in augment.build(config.augment, seed=config.train.seed + 1, **dimensions):
         x = layer(x)
     mixup = None
     if config.augment.mixup:
@@ -78,8 +83,33 @@ def monitors(trainer: Trainer) -> list[str]:
     return names + [f"val_{name}" for name in names]
 
 
+def refuse_labels(config: Config, labels: dict[str, np.ndarray]) -> None:
+    """Labels beyond the bins of a target with `head: bins` would all be learnt as the last bin.
+
+    Args:
+        labels: of any fold, {target: (n, k)}.
+    Raises:
+        MedtfError: names the target, the value and the range.
+    """
+    for name, target in config.targets.items():
+        if target.bins is None:
+            continue
+        low, high, width = target.bins
+        known = labels[name][~np.isnan(labels[name])]
+        beyond = known[(known < low) | (known > high)]
+        if len(beyond):
+            furthest = beyond[np.abs(beyond - (low + high) / 2).argmax()]
+            raise MedtfError(
+                f"target {name!r}: {len(beyond)} of {len(known)} labels are beyond the bins {low:g} to {high:g}, as {furthest:g} is;"
+                f" widen them: targets: {{{name}: {{regression: {{head: bins, bins: [{min(low, known.min()):g}, {max(high, known.max()):g},"
+                f" {width:g}]}}}}}}"
+            )
+
+
 def priors(config: Config, labels: dict[str, np.ndarray], order=None) -> dict[str, np.ndarray]:
-    """What each head starts from: class frequencies in the stream of the first epoch, or [mean, deviation] of a regression.
+    """What each head starts from: class frequencies in the stream of the first epoch; of a regression [mean, deviation] in its unit.
+
+    With `head: bins` it is the mean of the soft labels, (bins,): of all constant answers the one with the least loss.
 
     Args:
         labels: of the training fold.
@@ -91,10 +121,17 @@ def priors(config: Config, labels: dict[str, np.ndarray], order=None) -> dict[st
         values = values[~np.isnan(values).any(axis=1)]
         if len(values) == 0:
             continue
-        found[name] = (
-            np.array([values.mean(), _deviation(values)]) if target.kind == "regression" else values.mean(axis=0)
-        )
+        found[name] = _prior(target, values)
     return found
+
+
+def _prior(target: Target, values: np.ndarray) -> np.ndarray:
+    if target.kind != "regression":
+        return values.mean(axis=0)
+    if target.head == "bins":
+        soft = losses.SoftBinsLoss(target.bins, target.sigma).soft_labels(values)
+        return keras.ops.convert_to_numpy(soft).mean(axis=0)
+    return np.array([values.mean(), _deviation(values)])
 
 
 def _deviation(values: np.ndarray) -> float:
