@@ -29,6 +29,23 @@ def refuse_volumes(table: Table, config: Config) -> None:
         volume_grid.plan(table.frame, config)
 
 
+def keep_volumes(table: Table, root, config: Config, told) -> None:
+    """Say what reading the volumes of the training and validation folds takes; decode them where they are kept in memory.
+
+    Raises:
+        MedtfError: more than the memory holds.
+    """
+    if config.model.dimensions != 3:
+        return
+    from medtf.data import keeping
+
+    read = table.with_frame(table.frame[table.frame["fold"].isin(["train", "valid"])])
+    grid = volume_grid.plan(read.frame, config)
+    told.say(keeping.describe(read.frame, config, grid))
+    if config.input.keep == "memory":
+        keeping.fill(read, root, config, grid, told.progress("decoding"))
+
+
 def channels_of(config: Config) -> int:
     """Of the network's input: a channel for each window, one for a grey volume."""
     if config.model.dimensions == 3:

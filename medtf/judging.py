@@ -1,15 +1,19 @@
 """evaluate(run): predictions of a fold -> metrics.json, predictions.parquet, plots/ and report.html in the run folder."""
 
 import zipfile
+from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 
 from medtf import audit, pipeline, predictions, runs, split
 from medtf import config as configs
 from medtf.config import Config
-from medtf.errors import MedtfError
+from medtf.errors import AskedWronglyError, MedtfError, nearest
 from medtf.evaluate import judge, report
+from medtf.evaluate.further import wanted_columns
+from medtf.evaluate.subgroups import PREFIX
 from medtf.faults import refuse_absent
 from medtf.table import Table
 
@@ -34,6 +38,7 @@ def evaluate(
         MedtfError: an unfinished run, an empty fold, a leak.
     """
     config, table = run.config(), run.rows_of(fold)
+    refuse_columns(config, table)
     # what `fit --allow-leaks` insisted on stays insisted on, and in red
     leaks = audit.refuse_leaks(table, allow=allow_leaks or bool(run.read_json("environment.json").get("leaks")))
     judged, root = predictions.of_fold(table, fold), run.root(root)
@@ -48,6 +53,8 @@ def evaluate(
         pipeline.find(config.pipeline),
         progress=progress,
     )
+    found = with_covariates(found, table, config)
+    valid, unseen = _validation(run, config, table, model, root, found, fold, progress)
     metrics = judge.judge(
         found,
         config,
@@ -55,15 +62,12 @@ def evaluate(
         split=fold,
         fingerprint=table.fingerprint(),
         undersampled_prevalence=_undersampled(config, table),
-        warnings=_warnings(table, fold),
+        valid=valid,
+        training_means=_training_means(config, table),
+        warnings=[*_warnings(table, fold), *unseen],
         leaks=leaks,
     )
-    temporary = run.predictions.with_name(f".{run.predictions.name}")
-    try:
-        found.to_parquet(temporary, index=False)
-        temporary.replace(run.predictions)
-    finally:
-        temporary.unlink(missing_ok=True)
+    _save(found, run.predictions)
     run.write_json("metrics.json", metrics)
     excluded = pd.DataFrame(list((table.meta.get("excluded") or {}).items()), columns=["reason", "count"])
     report.write_report(
@@ -79,6 +83,79 @@ def evaluate(
         plots_folder=run.plots,
     )
     return metrics
+
+
+def refuse_columns(config: Config, table: Table) -> None:
+    """Columns that the config names and the table lacks show before the model is loaded.
+
+    Raises:
+        AskedWronglyError: the key, and the nearest column there is.
+    """
+    asked = {"subgroups": config.evaluate.subgroups or ()}
+    if config.evaluate.match_on not in ("auto", "none"):
+        asked["match_on"] = (config.evaluate.match_on,)
+    for key, columns in asked.items():
+        for column in columns:
+            if column not in table.frame:
+                there = [name for name in table.frame if not name.startswith("read_")]
+                raise AskedWronglyError(
+                    f"evaluate.{key}: {column!r} is no column of the run's table: {nearest(column, there)}"
+                )
+
+
+def with_covariates(found: pd.DataFrame, table: Table, config: Config) -> pd.DataFrame:
+    """Predictions with `covariate_<column>` for sex, site, age, head size (or what the config asks for), joined by row id."""
+    columns = wanted_columns(config, table.frame.columns)
+    rows = found["row"].to_numpy()
+    return found.assign(**{PREFIX + name: table.frame[name].to_numpy()[rows] for name in columns})
+
+
+def _validation(run, config, table, model, root, found, fold, progress) -> tuple[pd.DataFrame | None, list[str]]:
+    """Predictions of the validation fold, for the lines that correct a regression target; predicted once a run.
+
+    Returns:
+        the predictions or None, and a line for the report where the validation files are away.
+    """
+    kept = run.folder / "valid_predictions.parquet"
+    if not any(target.kind == "regression" for target in config.targets.values()):
+        return None, []
+    if fold == "valid":
+        return found, []
+    if kept.is_file():
+        try:
+            return pd.read_parquet(kept), []
+        except (OSError, ValueError):  # a cut file: predict again; pyarrow's errors are ValueErrors
+            kept.unlink()
+    validation = predictions.of_fold(table, "valid")
+    if not len(validation):
+        return None, []
+    try:
+        refuse_absent(validation, root)
+        predicted = predictions.predict(
+            model, validation, root, config, pipeline.find(config.pipeline), progress=progress
+        )
+    except MedtfError as error:
+        return None, [f"The validation fold could not be predicted, so nothing is corrected or recalibrated: {error}"]
+    _save(predicted, kept)
+    return predicted, []
+
+
+def _training_means(config: Config, table: Table) -> dict[str, float]:
+    """Mean of the training fold's true values of each regression target."""
+    from medtf.data.labels import encode
+
+    wanted = {name: target for name, target in config.targets.items() if target.kind == "regression"}
+    labels = encode(predictions.of_fold(table, "train").frame, wanted) if wanted else {}
+    return {name: float(np.nanmean(values)) for name, values in labels.items() if not np.isnan(values).all()}
+
+
+def _save(frame: pd.DataFrame, path: Path) -> None:
+    temporary = path.with_name(f".{path.name}")
+    try:
+        frame.to_parquet(temporary, index=False)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_model(run: runs.Run) -> keras.Model:

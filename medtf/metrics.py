@@ -1,6 +1,6 @@
 """Metrics that skip unknown labels.
 
-y_true is (batch, k) with NaN = unknown, y_pred is (batch, k) logits, or values in their unit. They follow training.
+y_true is (batch, k) with NaN = unknown, y_pred is what the losses take (`medtf.models.heads`). They follow training.
 What a report prints is computed on all predictions at once, in `medtf.evaluate`.
 """
 
@@ -100,17 +100,37 @@ class LogLoss(_MaskedMean):
 
 @_package
 class MeanAbsoluteError(_MaskedMean):
-    """Mean absolute error of the known labels, in their unit."""
+    """Mean absolute error of the known labels, in their unit.
 
-    def __init__(self, name: str = "mean_absolute_error", dtype=None):
+    Args:
+        name: of the metric.
+        dtype: of `keras.metrics.Metric`.
+        bin_centers: `y_pred` are logits of bins with these centres, in the unit; their expected value is judged. None: the first
+            column of `y_pred` is the value (of `head: gaussian` the mean; what follows it is its deviation).
+    """
+
+    def __init__(self, name: str = "mean_absolute_error", dtype=None, *, bin_centers=None):
         super().__init__(name=name, dtype=dtype)
+        self.bin_centers = None if bin_centers is None else [float(center) for center in bin_centers]
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Count a batch; `sample_weight` (batch,)."""
         y_true, weight = _known(y_true, sample_weight)
-        self._add(ops.abs(y_true - ops.cast(y_pred, "float32")), weight)
+        y_pred = ops.cast(y_pred, "float32")
+        if self.bin_centers is None:
+            value = y_pred[:, :1]
+        else:
+            centers = ops.convert_to_tensor(self.bin_centers, dtype="float32")
+            value = ops.sum(ops.softmax(y_pred, axis=-1) * centers, axis=-1, keepdims=True)
+        self._add(ops.abs(y_true - value), weight)
+
+    def get_config(self) -> dict:
+        """With `bin_centers`."""
+        return {**super().get_config(), "bin_centers": self.bin_centers}
 
 
 def for_target(target) -> list[keras.metrics.Metric]:
-    """The metrics that follow a `medtf.config.Target` in training: `auc`, `accuracy` or `mean_absolute_error`."""
-    return [{"binary": AUC, "multiclass": Accuracy, "regression": MeanAbsoluteError}[target.kind]()]
+    """The metrics that follow a `medtf.config.Target` in training: `auc`, `accuracy` or `mean_absolute_error` (in the unit, whatever the head)."""
+    if target.kind == "regression":
+        return [MeanAbsoluteError(bin_centers=target.bin_centers if target.head == "bins" else None)]
+    return [{"binary": AUC, "multiclass": Accuracy}[target.kind]()]

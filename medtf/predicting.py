@@ -31,7 +31,8 @@ def predict_files(run: runs.Run, files, *, progress: prepare.Progress = prepare.
     )
     frame = frame.assign(**dict.fromkeys(config.targets, np.nan))
     table = Table(frame).leave_out(frame["excluded"])
-    table = prepare.check_pixels(table, root, progress=progress) if len(table) else table
+    table = prepare.with_masks(table, root, config) if len(table) else table
+    table = prepare.check_pixels(table, root, volume=config.input.volume, progress=progress) if len(table) else table
     if len(table) == 0:
         reasons = "; ".join(f"{count} x {reason}" for reason, count in list(table.reasons().items())[:5])
         raise MedtfError(f"no file can be predicted: {reasons}")

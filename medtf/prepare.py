@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from medtf import audit, pipeline, split, table
+from medtf import audit, pipeline, split, split_report, table
 from medtf.config import Config
 from medtf.data import scan as scanning
 from medtf.errors import AskedWronglyError, MedtfError
@@ -40,26 +40,37 @@ def index(
     return found
 
 
-def check_pixels(found: table.Table, root, *, jobs: int = -1, progress: Progress = quiet) -> table.Table:
-    """Decode every image once: a column `pixels` with their hash, and what is implausible left out with its reason."""
+def check_pixels(
+    found: table.Table, root, *, volume: int | None = None, jobs: int = -1, progress: Progress = quiet
+) -> table.Table:
+    """Decode every image once: a column `pixels` with their hash, and what is implausible left out with its reason.
+
+    Volumes also get `foreground_ml`: millilitres of brain (with masks) or of foreground, a proxy of head size.
+
+    Args:
+        volume: which one of 4D files (`input.volume`).
+    """
     import joblib
 
-    from medtf.data.pixels import Rows, check
+    from medtf.data.pixels import Rows, examine
 
-    rows = Rows(found.frame)
+    rows, volumes = Rows(found.frame), found.frame["read_kind"].str.startswith("nifti").any()
     if not len(rows):
         return found.with_frame(found.frame.assign(pixels=pd.Series(dtype="str")))
     report, results = progress("pixels"), []
-    # few pictures: starting processes costs more than decoding them
-    pool = joblib.Parallel(
-        n_jobs=1 if len(rows) < 200 else jobs, return_as="generator", batch_size=32 if len(rows) >= 200 else "auto"
-    )
-    for number, result in enumerate(pool(joblib.delayed(check)(str(root), row) for row in rows), start=1):
+    # few pictures: starting processes costs more than decoding them; a volume takes as long as a hundred slices
+    few = len(rows) < (20 if volumes else 200)
+    batch = "auto" if few or volumes else 32
+    pool = joblib.Parallel(n_jobs=1 if few else jobs, return_as="generator", batch_size=batch)
+    for number, result in enumerate(pool(joblib.delayed(examine)(str(root), row, volume) for row in rows), start=1):
         results.append(result)
         if report:
             report(number, len(rows))
-    hashes, reasons = (pd.Series(values, dtype="str") for values in zip(*results, strict=True))
-    return found.with_frame(found.frame.assign(pixels=hashes)).leave_out(reasons)
+    hashes, reasons, sizes = zip(*results, strict=True)
+    columns = {"pixels": pd.Series(hashes, dtype="str")}
+    if volumes:
+        columns["foreground_ml"] = pd.Series(sizes, dtype="float64")
+    return found.with_frame(found.frame.assign(**columns)).leave_out(pd.Series(reasons, dtype="str"))
 
 
 def found_table(
@@ -111,15 +122,46 @@ def training_table(
     say(
         f"table: {len(found):,} examples of {found.frame['patient'].nunique():,} patients, {len(found.excluded):,} files left out"
     )
-    found = _checked(found, root, config, jobs, progress, say)
+    for note in found.meta.get("notes", ()):
+        say(note)
     if "fold" not in found.frame:
         found = split.assign(found, config.data.split, config.targets)
     found = found.with_frame(found.frame.assign(fold=split.roles(found.frame["fold"], config.data.split)))
+    # after the split, which is so the same for whatever is selected, and before the pixels are read
+    found = with_masks(split.select(found, config.data.select), root, config, say)
+    if config.data.select:
+        say(f"selected {', '.join(f'{k} {v}' for k, v in config.data.select.items())}: {len(found):,} examples")
+    found = _checked(found, root, config, jobs, progress, say)
+    if config.data.split.stratify or config.data.split.uniform or config.data.split.leave_out:
+        for line in split_report.describe(found):
+            say(line)
     leaks = audit.refuse_leaks(found, allow=allow_leaks)
     for fold in ("train", "valid"):
         if not (found.frame["fold"] == fold).any():
             raise MedtfError(f"the table has no {fold} fold: split it with `medtf split`, or set data.split")
     return found, leaks
+
+
+def with_masks(found: table.Table, root, config: Config, say=lambda line: None) -> table.Table:
+    """The table with the brain masks that `input.mask` names; volumes without a fitting one are left out, each with its reason.
+
+    Raises:
+        MedtfError: no volume has a mask that fits.
+    """
+    if config.input.mask is None or "read_mask_path" in found.frame:
+        return found
+    from medtf.data import masks
+
+    frame, reasons = masks.attach(found.frame, root, config.input.mask)
+    masked = found.with_frame(frame).leave_out(reasons)
+    if len(masked) == 0:
+        raise MedtfError(f"input.mask {config.input.mask!r}: no volume has a mask that fits: {reasons.iloc[0]}")
+    gone = len(found) - len(masked)
+    say(
+        f"masks: {len(masked):,} fit their volumes"
+        + (f", {gone:,} left out, such as: {reasons[reasons != ''].iloc[0]}" if gone else "")
+    )
+    return masked
 
 
 def _source(config: Config, root):
@@ -140,7 +182,7 @@ def _checked(found: table.Table, root, config: Config, jobs: int, progress: Prog
     if "pixels" in found.frame:
         return found
     if len(found) <= config.data.check_pixels_up_to:
-        checked = check_pixels(found, root, jobs=jobs, progress=progress)
+        checked = check_pixels(found, root, volume=config.input.volume, jobs=jobs, progress=progress)
         gone = len(found) - len(checked)
         say(
             f"pixels: all decoded and hashed, {gone} implausible and left out"
@@ -150,7 +192,7 @@ def _checked(found: table.Table, root, config: Config, jobs: int, progress: Prog
         return checked
     sample = found.with_frame(found.frame.sample(min(200, len(found)), random_state=0))
     start = time.perf_counter()
-    check_pixels(sample, root, jobs=1)
+    check_pixels(sample, root, volume=config.input.volume, jobs=1)
     minutes = (time.perf_counter() - start) / len(sample) * len(found) / 60
     say(
         f"pixels: not checked for copies and garbage: {len(found):,} images, about {minutes:.0f} minutes on one core; "

@@ -1,4 +1,4 @@
-"""A contact sheet of the network's input: a row an example, a column a channel, labels and the range of values beside it."""
+"""A contact sheet of the network's input: a row an example, a column a channel or a plane, labels and the range of values beside it."""
 
 from pathlib import Path
 
@@ -26,22 +26,80 @@ def draw(config: Config, table: Table, root, path: Path, *, count: int = 6, augm
         augmented: with window jitter and augmentation, drawn by train.seed.
     """
     chosen = table.with_frame(table.frame.iloc[_in_turns(table, config, count)])
+    how = "as in a training step" if augmented else "as in evaluation"
+    if config.model.dimensions == 3:
+        figure = _volumes(config, chosen, root, augmented, how)
+    else:
+        figure = _pictures(config, chosen, root, augmented, how)
+    _save(figure, path)
+    return len(chosen)
+
+
+def draw_each(config: Config, table: Table, root, path: Path) -> int:
+    """Write, as PNG, each random change alone at three strengths, on one example; returns how many kinds it shows.
+
+    Args:
+        config: `input`, `augment` count; changes that it does not have are shown at a usual strength, and said to be.
+        table: examples; the first two, the classes of the first target in turn, are read.
+        root: data root.
+        path: the picture.
+    """
+    from medtf import preview_augment, preview_volumes
+
+    chosen = table.with_frame(table.frame.iloc[_in_turns(table, config, 2)])
+    spacing = (1.0, 1.0, 1.0)
+    with reading(chosen, root):
+        if config.model.dimensions == 3:
+            images, _, _ = preview_volumes.blocks(config, chosen, root)
+            spacing = preview_volumes.spacings_of(config, chosen)[0]
+        else:
+            images, _ = _batch(config, chosen, root, augmented=False)
+    rows = preview_augment.rows(config, images)
+    name = _short(Path(chosen.frame["path"].iloc[0]).name)
+    title = f"Each random change alone, on {name}: of {preview_augment.TRIALS} draws the one that changes most, at three strengths."
+    _save(preview_augment.sheet(rows, images[0], title, spacing), path)
+    return len(rows)
+
+
+def _pictures(config: Config, chosen: Table, root, augmented: bool, how: str) -> Figure:
     with reading(chosen, root):
         images, labels = _batch(config, chosen, root, augmented)
     words = _words(chosen.frame["path"].tolist(), labels, config)
     height, width = images.shape[1:3]
-    how = "as in a training step" if augmented else "as in evaluation"
     title = (
         f"What the network sees: {height} x {width} pixels, {how}. Below each picture: its lowest and highest value."
     )
-    figure = _sheet(images, words, channel_names(config), title)
+    return _sheet(images, words, channel_names(config), title)
+
+
+def _volumes(config: Config, chosen: Table, root, augmented: bool, how: str) -> Figure:
+    from medtf import augment, preview_volumes
+
+    with reading(chosen, root):
+        volumes, labels, notes = preview_volumes.blocks(config, chosen, root)
+    if augmented:
+        layers = augment.build(config.augment, seed=config.train.seed + 1, dimensions=3)
+        for number, volume in enumerate(volumes):  # one at a time: a batch of large ones may not fit
+            for layer in layers:
+                volume = np.asarray(layer(volume[None], training=True))[0]
+            volumes[number] = volume
+    words = _words(chosen.frame["path"].tolist(), labels, config)
+    words = [f"{word}\n{note}" if note else word for word, note in zip(words, notes, strict=True)]
+    title = (
+        f"What the network sees, {how}: the planes through the middle, as radiologists hang them (R: the patient's right), "
+        "from the 1st to the 99th percentile."
+    )
+    return preview_volumes.sheet(volumes, words, preview_volumes.spacings_of(config, chosen), title)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """As PNG, whole or not at all."""
     temporary = path.with_name(f".{path.name}")
     try:
         figure.savefig(temporary, dpi=110, format="png")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return len(images)
 
 
 def channel_names(config: Config) -> list[str]:

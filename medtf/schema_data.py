@@ -107,6 +107,7 @@ class Data(Strict):
     table: str | None = None
     columns: dict[str, str] = {}
     split: Split = Split()
+    select: dict[str, Any] = {}  # {sequence: T1}: only rows that hold the value (or one of a list); after the split
     undersample: Annotated[Undersample, BeforeValidator(lambda v: {"policy": v} if isinstance(v, str) else v)] = (
         Undersample()
     )

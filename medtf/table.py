@@ -113,8 +113,8 @@ def load(path) -> Table:
         pd.read_csv(beside, dtype=str, keep_default_na=False) if beside.exists() else Table(pd.DataFrame()).excluded
     )
     frame = arrow.to_pandas()
-    if "path" in frame:
-        suspect = frame["path"].astype(str)
+    for name in {"path", "read_mask_path"} & set(frame):
+        suspect = frame[name].astype(str)
         for one in suspect[suspect.str.contains(r"^(?:[/\\]|[A-Za-z]:|$)|\.\.", regex=True)]:
             inside("of the table", one)
     return Table(frame, excluded, meta)

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from medtf import pipeline, precision, predictions, prepare, runs, stages
-from medtf.beforehand import about_folds, about_norms, channels_of, refuse_model, refuse_volumes, times
+from medtf.beforehand import about_folds, about_norms, channels_of, keep_volumes, refuse_model, refuse_volumes, times
 from medtf.config import Config
 from medtf.data import dataset as data
 from medtf.data.labels import encode
@@ -112,6 +112,7 @@ class Session:
         # === Input ===
         self.module = pipeline.find(config.pipeline)
         self.folds = {name: predictions.of_fold(table, name) for name in ("train", "valid")}
+        keep_volumes(table, root, config, told)
         for fold in self.folds.values():
             refuse_absent(fold, root)
             self.module.dataset(fold, root, config, training=False)  # says what cannot be read as the config wants

@@ -1,7 +1,8 @@
-"""Any CSV, Excel sheet or Parquet file of paths, patients and targets; or any folder of images, which gives a table without targets.
+"""Any CSV, Excel sheet or Parquet file of paths (DICOM, NIfTI, PNG, JPEG), patients and targets; or any folder of DICOM, without targets.
 
 `data.columns` of the config says where things are, as a column's name or a template over columns:
-`{path: "{split}/{folder_label}/{Image Index}", patient: Patient ID, fold: split, view: View Position}`. The default names are `path` and
+`{path: "{split}/{folder_label}/{Image Index}", patient: Patient ID, fold: split, view: View Position}`, or of volumes
+`{path: "t1/{MRID}_T1.nii.gz", patient: MRID, age: Age, sex: Sex}`. The default names are `path` and
 `patient`; with `fold` the sheet's own split is used; other names make a column of that name. All other columns are kept as they are.
 """
 
@@ -12,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from medtf.data import scan as scanning
-from medtf.errors import AskedWronglyError, MedtfError, nearest
+from medtf.data.sheets import column_of, plain_id, read_sheet
+from medtf.errors import AskedWronglyError, MedtfError
 from medtf.salt import pseudonym, salt_id, secret
 from medtf.split import given
 from medtf.table import Table, inside, is_empty
@@ -21,6 +23,8 @@ from medtf.table import Table, inside, is_empty
 PERSONAL = re.compile(
     r"(?<![a-z])(names?|surname|birth|birthday|dob|address|phone|e ?mail|mrn|ssn|accession|patient ?ids?|instance ?uids?)(?![a-z])"
 )
+# NIfTI, PNG and JPEG hold no patient
+NAMELESS = "the file does not say whose it is: list it in a sheet with the columns path and patient, and index that (medtf index table SHEET)"
 OURS = {"excluded", "study", "series", "modality", "syntax", "position", "pixels"}
 
 
@@ -39,9 +43,10 @@ def examples(source, config, *, root=None, scan=scanning.scan) -> Table:
     meta = {"pipeline": "table", "salt": salt_id()}
     if source.is_dir():
         frame = scan(source, scanning.files_below(source))
-        frame.loc[(frame["excluded"] == "") & (frame["patient"] == ""), "excluded"] = (
-            "no PatientID (0010,0020): it cannot be kept in one fold"
-        )
+        nameless = (frame["excluded"] == "") & (frame["patient"] == "")
+        dicom = frame["syntax"].str.match(r"\d")  # a transfer syntax
+        frame.loc[nameless & dicom, "excluded"] = "no PatientID (0010,0020): it cannot be kept in one fold"
+        frame.loc[nameless & ~dicom, "excluded"] = NAMELESS
     else:
         root = Path(root or source.parent)
         sheet, dropped = _mapped(read_sheet(source), dict(config.data.columns), source, root)
@@ -57,32 +62,10 @@ def dataset(table: Table, root, config, *, training: bool, epoch=0, step=0, shar
     return make(table, root, config, training=training, epoch=epoch, step=step, shard=shard)
 
 
-def read_sheet(source: Path) -> pd.DataFrame:
-    """A sheet as a frame; numbers stay numbers, empty cells are unknown."""
-    readers = {
-        ".csv": pd.read_csv,
-        ".tsv": lambda p: pd.read_csv(p, sep="\t"),
-        ".xlsx": pd.read_excel,
-        ".xls": pd.read_excel,
-        ".parquet": pd.read_parquet,
-    }
-    if source.suffix.lower() not in readers:
-        raise AskedWronglyError(f"{source}: expected a folder, or a file that ends in {', '.join(readers)}")
-    if not source.is_file():
-        raise MedtfError(f"{source}: no such file")
-    try:
-        sheet = readers[source.suffix.lower()](source)
-    except Exception as error:  # pandas and its engines raise many kinds; each means that the sheet is broken
-        raise MedtfError(f"{source}: cannot be read: {str(error).splitlines()[0]}") from error
-    if len(sheet) == 0:
-        raise MedtfError(f"{source}: the sheet has no rows")
-    return sheet
-
-
 def _mapped(sheet: pd.DataFrame, columns: dict[str, str], source: Path, root: Path) -> tuple[pd.DataFrame, list[str]]:
     """The sheet in medtf's names, with hashed patients, and the columns that were left out because they name a person."""
-    made = {name: _column(sheet, columns.get(name, name), name, source) for name in ("path", "patient")}
-    made |= {name: _column(sheet, template, name, source) for name, template in columns.items() if name not in made}
+    made = {name: column_of(sheet, columns.get(name, name), name, source) for name in ("path", "patient")}
+    made |= {name: column_of(sheet, template, name, source) for name, template in columns.items() if name not in made}
     used = set(columns.values()) | {"path", "patient"}
     told = set(re.findall(r"{([^{}]+)}", columns.get("patient", "")))  # what a patient's id is made of is an id too
     left_out = [c for c in sheet if c not in used and (c in told or is_personal(c))]
@@ -97,14 +80,14 @@ def _mapped(sheet: pd.DataFrame, columns: dict[str, str], source: Path, root: Pa
     if empty.any():
         raise MedtfError(f"{source}: row {int(empty.argmax()) + 2} has no path")
     # `a.png` and `./a.png` are one file
-    frame["path"] = [os.path.normpath(inside(root, _id(path))) for path in frame["path"]]
+    frame["path"] = [os.path.normpath(inside(root, plain_id(path))) for path in frame["path"]]
     twice = frame["path"][frame["path"].duplicated()]
     if len(twice):
         raise MedtfError(
             f"{source}: {len(twice)} paths stand twice, such as {twice.iloc[0]!r}: an example is one row; put its labels into columns"
         )
     key = secret()
-    frame["patient"] = [pseudonym(p, key) for p in frame["patient"].map(_id)]
+    frame["patient"] = [pseudonym(p, key) for p in frame["patient"].map(plain_id)]
     if (frame["patient"] == "").any():
         raise MedtfError(f"{source}: row {int((frame['patient'] == '').idxmax()) + 2} has no patient")
     if "fold" in frame:
@@ -116,29 +99,6 @@ def is_personal(column) -> bool:
     """Does a column's name say that it names a person? `PatientName`, `patient_name` and `NAME` are one."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", str(column)).lower()
     return PERSONAL.search(re.sub(r"[\W_]+", " ", words)) is not None
-
-
-def _id(value) -> str:
-    """`218`, `218.0` and `"218"` are one patient."""
-    if pd.isna(value):
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-
-
-def _column(sheet: pd.DataFrame, template: str, name: str, source: Path) -> pd.Series:
-    """A column by its name, or a template such as `{split}/{Image Index}` over columns."""
-    if template in sheet:
-        return sheet[template]
-    needed = re.findall(r"{([^{}]+)}", template)
-    absent = [c for c in needed or [template] if c not in sheet]
-    if absent:
-        hint = f" (say where it is: data.columns: {{{name}: ...}})" if template == name else ""
-        raise AskedWronglyError(
-            f"{source}: no column {absent[0]!r} for {name}{hint}: {nearest(absent[0], sheet.columns)}"
-        )
-    parts = sheet[list(dict.fromkeys(needed))].map(_id)
-    filled = parts.apply(lambda row: re.sub(r"{([^{}]+)}", lambda m: row[m[1]], template), axis=1)
-    return filled.where((parts != "").all(axis=1), None)  # a template with a hole says nothing
 
 
 def _joined(sheet: pd.DataFrame, headers: pd.DataFrame) -> pd.DataFrame:

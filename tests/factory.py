@@ -1,9 +1,11 @@
-"""Small synthetic files of every kind that an archive holds: DICOM of any layout, PNG, JPEG, label sheets; and the list of real ones.
+"""Small synthetic files of every kind that an archive holds: DICOM, NIfTI, PNG, JPEG, label sheets; and the list of real ones.
 
-Pixel bytes are packed here by NumPy and not by pydicom, so that a fault in either is seen.
+Pixels and voxels are packed here by NumPy and not by pydicom or nibabel, so that a fault in either is seen.
 """
 
+import gzip
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +149,66 @@ def picture(path, values) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.ascontiguousarray(values)).save(path)
+    return path
+
+
+NIFTI_CODES = {"uint8": 2, "int16": 4, "int32": 8, "float32": 16, "float64": 64, "int8": 256, "uint16": 512}
+NIFTI_CODES |= {"uint32": 768, "int64": 1024, "uint64": 1280, "complex64": 32}
+# field -> (byte, format) in the two versions of the header (nifti1.h, nifti2.h)
+NIFTI_1 = {"sizeof_hdr": (0, "i"), "dim": (40, "8h"), "datatype": (70, "h"), "bitpix": (72, "h"), "pixdim": (76, "8f")}
+NIFTI_1 |= {"vox_offset": (108, "f"), "scl_slope": (112, "f"), "scl_inter": (116, "f"), "xyzt_units": (123, "b")}
+NIFTI_1 |= {"qform_code": (252, "h"), "sform_code": (254, "h"), "quatern": (256, "3f"), "qoffset": (268, "3f")}
+NIFTI_1 |= {"srow": (280, "12f"), "magic": (344, "4s")}
+NIFTI_2 = {"sizeof_hdr": (0, "i"), "magic": (4, "8s"), "datatype": (12, "h"), "bitpix": (14, "h"), "dim": (16, "8q")}
+NIFTI_2 |= {"pixdim": (104, "8d"), "vox_offset": (168, "q"), "scl_slope": (176, "d"), "scl_inter": (184, "d")}
+NIFTI_2 |= {"qform_code": (344, "i"), "sform_code": (348, "i"), "quatern": (352, "3d"), "qoffset": (376, "3d")}
+NIFTI_2 |= {"srow": (400, "12d"), "xyzt_units": (500, "i")}
+
+
+def nifti(
+    path,
+    values,
+    *,
+    affine=None,
+    dtype="int16",
+    slope=1.0,
+    intercept=0.0,
+    big_endian=False,
+    version=1,
+    extension=b"",
+    **fields,
+) -> Path:
+    """Write a volume (x, y, z) or (x, y, z, t) of stored values as .nii, or .nii.gz by its name; `affine` goes into the sform.
+
+    `extension` stands between header and voxels; `fields` overwrite those of the header, with the names of NIFTI_1.
+    """
+    path, values, order = Path(path), np.asarray(values), ">" if big_endian else "<"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    affine = np.eye(4) if affine is None else np.asarray(affine, np.float64)
+    width = np.dtype(dtype).itemsize
+    size, places, magic = (348, NIFTI_1, b"n+1\0") if version == 1 else (540, NIFTI_2, b"n+2\0\r\n\x1a\n")
+    cells = {
+        "sizeof_hdr": size,
+        "magic": magic,
+        "dim": [values.ndim, *values.shape, *[1] * (7 - values.ndim)],
+        "datatype": NIFTI_CODES[np.dtype(dtype).name],
+        "bitpix": 8 * width,
+        "pixdim": [1, *np.linalg.norm(affine[:3, :3], axis=0), 1, 1, 1, 1],
+        "vox_offset": size + 4 + len(extension),
+        "scl_slope": slope,
+        "scl_inter": intercept,
+        "xyzt_units": 2,
+        "sform_code": 1,
+        "srow": affine[:3].ravel(),
+    }
+    header = bytearray(size + 4)
+    header[size] = bool(extension)
+    for name, cell in (cells | fields).items():
+        place, form = places[name]
+        struct.pack_into(order + form, header, place, *np.atleast_1d(cell).tolist())
+    voxels = values.astype(np.dtype(dtype).newbyteorder(order)).tobytes(order="F")
+    data = bytes(header) + extension + voxels
+    path.write_bytes(gzip.compress(data, 1) if path.suffix == ".gz" else data)
     return path
 
 

@@ -73,6 +73,21 @@ def test_mean_absolute_error_by_hand():
     assert result(MeanAbsoluteError(), (ages, said, [3, 9, 1, 0])) == pytest.approx(6 / 4)
 
 
+def test_mean_absolute_error_is_in_the_unit_whatever_the_head():
+    ages = [[50], [NAN], [70]]
+    gaussian = for_target(Target(kind="regression", head="gaussian"))[0]
+    assert result(gaussian, (ages, [[53, 100], [0, 1], [71, 2]])) == pytest.approx(
+        2
+    )  # 3 and 1; deviations do not count
+    bins = for_target(Target(kind="regression", head="bins", bins=(40, 80, 20)))[0]  # centres 50 and 70
+    logits = [[0, 0], [9, 9], [0, np.log(3)]]  # expected values 60 and 65
+    assert result(bins, (ages, logits)) == pytest.approx(7.5)
+    assert result(bins, (ages, logits, [1, 1, 0])) == pytest.approx((10 + 5 + 10) / 3)  # a metric gathers batches
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(bins))
+    assert again.bin_centers == [50, 70]
+    assert result(again, (ages, logits)) == pytest.approx(7.5)
+
+
 @pytest.mark.parametrize("metric", [AUC(), Accuracy(), LogLoss(), MeanAbsoluteError()], ids=lambda m: m.name)
 def test_nothing_known_is_no_nan(metric):
     assert result(metric, ([[NAN, NAN]], [[1, 2]])) == 0

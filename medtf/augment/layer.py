@@ -22,7 +22,7 @@ class RandomLayer(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
 
     Input shape:
-        (batch, height, width, channels), floats in [0, 1].
+        (batch, height, width, channels), floats in [0, 1]; for volumes see `medtf.augment.volume.layer`.
 
     Output shape:
         As the input.

@@ -26,7 +26,7 @@ class MixUp(RandomLayer):
         seed: see `RandomLayer`.
 
     Input shape:
-        (batch, height, width, channels).
+        (batch, height, width, channels), or volumes, (batch, depth, height, width, channels).
 
     Output shape:
         As the input.

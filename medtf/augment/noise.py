@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from medtf.augment.layer import RandomLayer
+from medtf.augment.normal import normal
 
 
 @keras.saving.register_keras_serializable(package="medtf")
@@ -36,7 +37,7 @@ class RandomNoise(RandomLayer):
 
     def draw(self, shape):
         """`noise`, of the images' shape."""
-        return {"noise": keras.random.normal(shape, stddev=self.deviation, dtype="float32", seed=self.seed_generator)}
+        return {"noise": normal(shape, self.seed_generator) * self.deviation}
 
     def apply(self, images, draws):
         """The sum of image and noise, clipped."""

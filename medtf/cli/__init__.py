@@ -13,11 +13,14 @@ from medtf.errors import MedtfError, StoppedError, nearest
 
 # name -> module; a new command is one file and one line here.
 COMMANDS = {
+    "compare": "medtf.cli.compare",
     "demo": "medtf.cli.demo",
     "doctor": "medtf.cli.doctor",
     "evaluate": "medtf.cli.evaluate",
     "fit": "medtf.cli.fit",
     "index": "medtf.cli.index",
+    "models": "medtf.cli.models",
+    "pack": "medtf.cli.pack",
     "phantom": "medtf.cli.phantom",
     "predict": "medtf.cli.predict",
     "preview": "medtf.cli.preview",

@@ -13,7 +13,8 @@ from medtf.cli.paths import UserPath
 def command(folder, root, fold, allow_leaks):
     """Judge a trained RUN on patients it has never seen.
 
-    Writes metrics.json, predictions.parquet, plots/ and report.html into the run folder.
+    Writes metrics.json, predictions.parquet, plots/ and report.html into the run folder. Numbers with a unit, such as age, also come
+    recalibrated by a line that was fitted on the validation fold, beside the raw ones (valid_predictions.parquet).
     """
     from medtf import runs
     from medtf.cli import paths, show
@@ -45,6 +46,8 @@ NAMES = {
     "cohen_kappa": "Cohen's kappa",
     "mean_absolute_error": "mean absolute error",
     "pearson_r": "Pearson r",
+    "bias": "bias",
+    "mean_absolute_error_of_median": "always guessing the median",
 }
 
 
@@ -61,6 +64,7 @@ def summary(metrics: dict) -> list[str]:
     width = max((len(name) for name in metrics["targets"]), default=0)
     for name, numbers in metrics["targets"].items():
         said.append(f"  {name:<{width}}  {_line(numbers)}")
+        said += [f"  {'':<{width}}  {line}" for line in _further(numbers)]
     if "weighted_log_loss" in metrics:
         said.append(f"  weighted log loss {_interval(metrics['weighted_log_loss'])}")
     said += [f"note: {warning}" for warning in metrics.get("warnings", [])]
@@ -75,6 +79,29 @@ def _line(numbers: dict) -> str:
     if undefined:
         known.append(f"no {', '.join(undefined)}: {_why(numbers, wanted)}")
     return "   ".join(known)
+
+
+def _further(numbers: dict) -> list[str]:
+    """What stands beside the raw numbers: recalibrated, corrected, matched."""
+    said = []
+    for key, how in (
+        ("recalibrated", "recalibrated on the validation fold"),
+        ("corrected", "corrected with the truth"),
+    ):
+        if "slope" in numbers.get(key, {}):
+            metrics = ("mean_absolute_error", "pearson_r")
+            values = "   ".join(f"{NAMES[metric]} {_interval(numbers[key][metric])}" for metric in metrics)
+            said.append(f"{how}: {values}" + (" (flatters any model)" if key == "corrected" else ""))
+    if numbers.get("n") and "reason" in numbers.get("recalibrated", {}):
+        said.append(f"not recalibrated: {numbers['recalibrated']['reason']}")
+    matched = numbers.get("matched", {})
+    if "auc_matched" in matched:
+        said.append(
+            f"matched on {matched['on']}: AUC {_interval(matched['auc_matched'])} in {matched['pairs']:,} pairs"
+        )
+    elif matched:
+        said.append(f"not matched on {matched['on']}: {matched['reason']}")
+    return said
 
 
 def _why(numbers: dict, wanted: dict) -> str:

@@ -24,7 +24,7 @@ from medtf.cli.paths import Jobs, UserPath
 def command(pipeline_name, source, output, root, config_name, overrides, pixels, jobs, dask):
     """Read the headers of all files of SOURCE into an example table, and say what is there and what was left out.
 
-    PIPELINE is a shipped one (rsna_ich, table) or a .py file; SOURCE is the archive's folder, or for `table` a sheet (CSV, Excel,
+    PIPELINE is a shipped one (ixi, rsna_ich, table) or a .py file; SOURCE is the archive's folder, or for `table` a sheet (CSV, Excel,
     Parquet) or any folder. Only headers are read. An index that was stopped goes on where it was when it is asked for again.
     """
     from contextlib import nullcontext
@@ -116,6 +116,7 @@ def summary(found) -> list[str]:
         said.append("  no label file: the labels are unknown, and `medtf fit` will refuse the table")
     if found.meta.get("columns_left_out"):
         said.append(f"  columns left out, since they may name a person: {', '.join(found.meta['columns_left_out'])}")
+    said += [f"  {note}" for note in found.meta.get("notes", ())]
     if len(found.excluded):
         said.append(f"left out: {counted(len(found.excluded), 'file')}")
         said += [f"  {count:,} x {reason}" for reason, count in found.reasons().items()]

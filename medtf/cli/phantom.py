@@ -38,12 +38,7 @@ def ct(out, patients, seed, slices, matrix, prevalence, flaws, shortcut, jobs):
     start = time.monotonic()
     asked = {"patients": patients, "seed": seed, "slices": slices, "matrix": matrix, "prevalence": prevalence}
     with click.progressbar(length=patients, label=f"{patients} patients", hidden=not _terminal()) as bar:
-
-        def progress(done):
-            bar.update(1)
-            if not _terminal() and done * 10 // patients > (done - 1) * 10 // patients:
-                click.echo(f"{done} of {patients} patients", err=True)
-
+        progress = _steps(bar, patients, "patients")
         counts = phantom.write(out, **asked, flaws=flaws, shortcut=shortcut, jobs=jobs, progress=progress)
     images = counts["images"]
     click.echo(f"{counts['patients']} patients ({counts['patients_any']} with blood), {images} images")
@@ -55,6 +50,51 @@ def ct(out, patients, seed, slices, matrix, prevalence, flaws, shortcut, jobs):
         ", ".join([f"wrote {out}: {phantom.FOLDER}/, {phantom.TABLE}", *extras])
         + f" ({time.monotonic() - start:.1f} s)"
     )
+
+
+@command.command()
+@click.argument("out", type=click.Path(file_okay=False))
+@click.option("--people", type=click.IntRange(1), default=100, show_default=True, help="How many people.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same bytes."
+)
+@click.option("--spacing", type=float, default=2.0, show_default=True, help="Nominal voxel in mm; 1 is as real.")
+@click.option("--layout", type=click.Choice(["ixi", "hospital"]), default="ixi", show_default=True, help="Whose files.")
+@click.option("--skull", is_flag=True, help="With skull, scalp and face; else skull-stripped.")
+@click.option("--flaws", is_flag=True, help="Add real archives' flaws, listed in OUT/flaws.csv.")
+@click.option(
+    "--missing",
+    type=click.FloatRange(0, 0.5),
+    default=0.05,
+    show_default=True,
+    help="Share of people without a T1, and of people without an MRA.",
+)
+@click.option("--jobs", type=int, default=-1, show_default="all cores", help="Processes.")
+def mri(out, people, seed, spacing, layout, skull, flaws, missing, jobs):
+    """Brain MRI, T1 and TOF angiography, whose anatomy follows age and sex: IXI's files and sheet, or a hospital's."""
+    from medtf.data.phantom import mri as phantom
+
+    start = time.monotonic()
+    asked = {"people": people, "seed": seed, "spacing": spacing, "layout": layout, "skull": skull, "missing": missing}
+    with click.progressbar(length=people, label=f"{people} people", hidden=not _terminal()) as bar:
+        counts = phantom.write(out, **asked, flaws=flaws, jobs=jobs, progress=_steps(bar, people, "people"))
+    sites = ", ".join(f"{site} {count}" for site, count in counts["sites"].items())
+    click.echo(f"{counts['people']} people ({counts['women']} women; {sites})")
+    click.echo(f"  {counts['T1']} T1, {counts['MRA']} TOF volumes, and their brain masks")
+    extras = [f"{counts['flaws']} flaws in flaws.csv"] if flaws else []
+    sheet = phantom.SHEET if layout == "ixi" else phantom.HOSPITAL_SHEET
+    click.echo(", ".join([f"wrote {out}: images, {sheet}", *extras]) + f" ({time.monotonic() - start:.1f} s)")
+
+
+def _steps(bar, total, what):
+    """What to call after each one: moves the bar on a terminal, else prints a line every tenth of the way."""
+
+    def progress(done):
+        bar.update(1)
+        if not _terminal() and done * 10 // total > (done - 1) * 10 // total:
+            click.echo(f"{done} of {total} {what}", err=True)
+
+    return progress
 
 
 def _terminal() -> bool:

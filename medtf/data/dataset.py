@@ -46,6 +46,11 @@ def make(
             steps_an_epoch(table, config)
         return volumes.make(table, root, config, order, epoch=epoch, step=step, shard=shard)
     root, frame = str(root), table.frame
+    volume = frame["read_kind"].str.startswith("nifti").to_numpy()
+    if volume.any():
+        raise MedtfError(
+            f"{frame['path'].iloc[volume.argmax()]}: a volume, and {config.model.name} takes images: name a 3D network (`medtf models`)"
+        )
     labels = encode(frame, config.targets)
     if training:
         order = order_of(table, config, labels)

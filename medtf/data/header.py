@@ -1,15 +1,14 @@
 """Headers only: what a file is, where its pixels lie, and why it is left out. No TensorFlow, no pixels decoded.
 
-A *row* is a plain dict with the columns of `COLUMNS`; an image file gives one row, a multi-frame DICOM file one a frame. A file that
+A *row* is a plain dict with the columns of `COLUMNS`; an image or volume gives one row, a multi-frame DICOM file one a frame. A file that
 cannot be an example gives one row whose `excluded` says why, in words a user can act on.
 """
 
 import stat
-import struct
 import warnings
 from pathlib import Path
 
-from medtf.data import dicom_header
+from medtf.data import dicom_header, nifti_header
 
 # What the reader needs so that it need not parse again; pixels are `read_*`, the rest describes the image.
 COLUMNS = {
@@ -19,14 +18,14 @@ COLUMNS = {
     "study": "str",
     "series": "str",
     "modality": "str",
-    "syntax": "str",  # DICOM transfer syntax UID (0002,0010), or png, jpeg
+    "syntax": "str",  # DICOM transfer syntax UID (0002,0010), or png, jpeg, nifti-1, nifti-2
     "position": "float64",  # mm along the slice normal; NaN without geometry
     "sex": "str",
     "age": "float64",  # years
     "manufacturer": "str",
-    "read_kind": "str",  # raw | decode | png | jpeg
-    "read_offset": "int64",  # bytes to the (frame's) pixel data
-    "read_length": "int64",  # bytes
+    "read_kind": "str",  # raw | decode | png | jpeg | nifti | nifti_gz
+    "read_offset": "int64",  # bytes to the (frame's) pixel data, in what is inflated for nifti_gz
+    "read_length": "int64",  # bytes; of all volumes of a 4D file
     "read_frame": "int32",
     "read_rows": "int32",
     "read_columns": "int32",
@@ -40,6 +39,9 @@ COLUMNS = {
     "read_inverted": "bool",  # MONOCHROME1: the smallest value is displayed as white
     "read_padding": "float64",  # stored value; NaN = none
     "read_padding_limit": "float64",
+    "read_dtype": "str",  # volumes: NumPy's name of the voxels' type, without byte order
+    "read_shape": "str",  # volumes: 256 256 150, the fastest axis first; a fourth number for 4D
+    "read_affine": "str",  # volumes: 3 x 4 numbers, row by row, from voxel to RAS+ mm
 }
 DEFAULTS = {"str": "", "float64": float("nan"), "int64": 0, "int32": 0, "int8": 0, "bool": False}
 EMPTY = {name: DEFAULTS[kind] for name, kind in COLUMNS.items()} | {"read_slope": 1.0, "read_intercept": 0.0}
@@ -67,8 +69,16 @@ def read_header(root: Path, path: str) -> list[dict]:
         return [_raster(row, full, "png")]
     if start.startswith(b"\xff\xd8\xff"):
         return [_raster(row, full, "jpeg")]
-    if start[:2] == b"\x1f\x8b" or struct.unpack("<i", start[:4].ljust(4, b"\0"))[0] in (348, 540):
-        return [row | {"excluded": "NIfTI or gzip: volumes are not read yet"}]
+    if nifti_header.is_nifti(start):
+        try:
+            return [nifti_header.row_of(row, full)]
+        except OSError as error:  # a disk that fails half way
+            return [row | {"excluded": f"cannot be read: {error.strerror}"}]
+    if full.suffix.lower() == ".img" and full.with_suffix(".hdr").exists():
+        return [
+            row
+            | {"excluded": "half of a .hdr/.img pair: join them to one .nii.gz (fslchfiletype NIFTI_GZ, or nibabel)"}
+        ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns of values it mends; what matters is checked and named here
         return dicom_header.rows(row, full, has_preamble=start[128:132] == b"DICM")

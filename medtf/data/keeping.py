@@ -77,6 +77,18 @@ def fill(table: Table, root, config: Config, grid: Plan | None = None, progress:
     return len(absent)
 
 
+def describe(frame, config: Config, grid: Plan) -> str:
+    """How much memory reading takes, in a line that is said before it is taken."""
+    if config.input.keep == "none":
+        largest = int(grid.shapes.prod(axis=1).max()) * 4
+        held = CORES + (3 * config.input.patches.volumes_mixed if config.input.patches else 0)
+        return f"volumes: read from their files, at most {held} decoded at a time: up to {words(largest * held)}"
+    kept = words(size_of(frame, config, grid))
+    if config.input.keep == "memory":
+        return f"volumes: {len(frame):,} decoded ones are kept in memory: {kept}, and {words(available())} are free"
+    return f"volumes: {len(frame):,} decoded ones are read from {config.input.keep}, memory-mapped: {kept}"
+
+
 def forget() -> None:
     """Give the memory back."""
     _HELD.clear()

@@ -109,6 +109,20 @@ def read_index(path) -> dict:
     return json.loads(index)
 
 
+def check(path) -> int:
+    """Compare every volume of a pack with its checksum; returns how many there are.
+
+    Raises:
+        MedtfError: the first that does not fit.
+    """
+    index = read_index(path)
+    arrays = [_mapped(path, index, number) for number in range(len(index["paths"]))]
+    checked = _Checked(path, arrays, [v["crc32"] for v in index["volumes"]], index["paths"])
+    for number in range(len(arrays)):
+        checked(number)
+    return len(arrays)
+
+
 def find(path, table: Table, config: Config, grid: Plan) -> Kept:
     """The packed volumes of a table's rows, memory-mapped; each is checked against its checksum when it is first read.
 
@@ -126,17 +140,20 @@ def find(path, table: Table, config: Config, grid: Plan) -> Kept:
     if absent:
         raise MedtfError(f"{path}: does not hold {absent[0]} ({len(absent)} such volumes): pack again")
     numbers = [where[name] for name in table.frame["path"]]
-    data = np.memmap(path, np.uint8, mode="r")
-    arrays = []
     for number, shape in zip(numbers, grid.shapes, strict=True):
         if index["shapes"][number] != shape.tolist():
             raise MedtfError(f"{path}: {index['paths'][number]} has another size than when it was packed: pack again")
-        length = int(np.prod(shape)) * np.dtype(index["dtype"]).itemsize
-        arrays.append(data[index["offsets"][number] :][:length].view(index["dtype"]).reshape(shape))
+    arrays = [_mapped(path, index, number) for number in numbers]
     volumes = [index["volumes"][number] for number in numbers]
     columns = [np.array([v[name] for v in volumes], kind) for name, kind in _COLUMNS.items()]
     checked = _Checked(path, arrays, [v["crc32"] for v in volumes], table.frame["path"].tolist())
     return Kept(arrays, *columns, config, checked)
+
+
+def _mapped(path, index: dict, number: int) -> np.ndarray:
+    """One volume of a pack, (x, y, z), memory-mapped."""
+    shape, offset = tuple(index["shapes"][number]), index["offsets"][number]
+    return np.memmap(path, index["dtype"], mode="r", offset=offset, shape=shape)
 
 
 _COLUMNS = {"statistics": np.float32, "line": np.float64, "value": np.float64}
@@ -152,7 +169,7 @@ class _Checked:
     def __call__(self, row: int) -> None:
         if not self.right[row]:
             if zlib.crc32(self.arrays[row]) != self.sums[row]:
-                raise ValueError(f"{self.path}: damaged: {self.names[row]} does not fit its checksum; pack again")
+                raise MedtfError(f"{self.path}: damaged: {self.names[row]} does not fit its checksum; pack again")
             self.right[row] = True
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from medtf.data import nifti
+from medtf.errors import MedtfError
+
 AIR = -1000.0  # HU
 
 
@@ -126,11 +129,35 @@ def implausible_hounsfield(hu: np.ndarray) -> str:
     return ""
 
 
-def check(root, row: dict) -> tuple[str, str]:
+def examine(root, row: dict, volume: int | None = None) -> tuple[str, str, float]:
+    """(hash, reason to leave the row out, ml): `check`, and of a volume the millilitres inside its mask or else of its foreground.
+
+    Args:
+        root: data root.
+        row: a row of the table, with its mask (`medtf.data.masks`) where it has one.
+        volume: `input.volume`, for 4D.
+    """
+    if row["read_kind"] not in nifti.KINDS:
+        return *check(root, row), math.nan
+    found = nifti.check(root, row, index=volume)
+    if found.reason or not row.get("read_mask_path"):
+        return tuple(found)
+    from medtf.data import masks
+
+    try:
+        ml = nifti.foreground_ml(None, nifti.parse(row).spacing, masks.read(root, row))
+    except MedtfError as error:
+        return "", f"mask {error}", math.nan
+    return (found.digest, "", ml) if ml else ("", f"mask {row['read_mask_path']}: nothing is above 0", math.nan)
+
+
+def check(root, row: dict, volume: int | None = None) -> tuple[str, str]:
     """(hash of the decoded pixels, reason to leave the row out); one of the two is empty.
 
-    The hash is over the values a reader gets, so that one image in two transfer syntaxes has one hash.
+    The hash is over the values a reader gets, so that one image in two transfer syntaxes has one hash. `volume` is `input.volume`, for 4D.
     """
+    if row["read_kind"] in nifti.KINDS:
+        return nifti.check(root, row, index=volume)[:2]
     try:
         values = read(root, row)
     except Exception as error:  # decoders raise many kinds (zlib's, struct's, Pillow's); each is a verdict on the file

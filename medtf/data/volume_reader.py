@@ -52,7 +52,7 @@ class Reader:
         with tf.device("cpu"):
             self.columns = nifti_graph.columns(frame, spec.volume)
             self.codes = tf.constant(codes, tf.int32)
-            self.spacings = tf.constant(plan.spacings, tf.float32)
+            self.spacings = tf.constant(plan.spacings, tf.float64)
             self.shapes = tf.constant(plan.shapes, tf.int32)
             if self.masked:
                 self.mask_layouts, mask_codes = masks.layouts(frame)
@@ -116,7 +116,7 @@ class Reader:
         stored = nifti_graph.stored(cells, layout, self.root)
         if self.native:
             return stored
-        values = nifti_graph.canonical(nifti_graph.scaled(stored, cells), layout)
+        values = nifti_graph.scaled(nifti_graph.canonical(stored, layout), cells)  # turning short numbers costs less
         if self.spec.spacing_mm is None:
             return values
         return resample.in_graph(

@@ -163,4 +163,5 @@ def _judged(frame, config: Config, plan, store, reader, size: int) -> tf.data.Da
             weights = shares / tf.maximum(tf.reduce_mean(shares), 1e-6)
         return blocks, tf.fill(tf.shape(mine)[:1], row), weights
 
-    return tf.data.Dataset.range(len(plan.shapes)).map(volume, num_parallel_calls=CORES).unbatch().batch(size)
+    each = tf.data.Dataset.range(len(plan.shapes)).map(volume, num_parallel_calls=CORES).unbatch()
+    return each.batch(size).apply(tf.data.experimental.assert_cardinality(-(-len(rows) // size)))

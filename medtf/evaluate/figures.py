@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from medtf.config import Target
-from medtf.evaluate import plots
+from medtf.evaluate import plots, regression_plots
 from medtf.evaluate.predictions import of_fold, per_patient, sample
 
 
@@ -70,9 +70,24 @@ def _regression(frame, name, target, numbers, per):
     known = sample(frame, name, target)
     yield (
         "scatter",
-        "One dot an example.",
-        plots.scatter(known.truth, known.prediction, numbers, title=f"Predicted and true: {name}"),
+        "One dot an example; the fit is a straight line of predicted on true.",
+        regression_plots.scatter(known.truth, known.prediction, numbers, title=f"Predicted and true: {name}"),
     )
+    if "sd" in numbers["agreement"]:
+        yield (
+            "bland_altman",
+            "Bland-Altman: 95 % of the differences are expected between the limits; bands are intervals.",
+            regression_plots.bland_altman(
+                known.truth, known.prediction, numbers["agreement"], title=f"Agreement: {name}"
+            ),
+        )
+    for column, rows in numbers.get("subgroups", {}).items():
+        if any(row["group"] is not None for row in rows):
+            yield (
+                f"by_{column}",
+                f"Error by {column}, with intervals over patients.",
+                regression_plots.by_group(rows, column, numbers, title=f"Error by {column}: {name}"),
+            )
 
 
 _DRAW = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}

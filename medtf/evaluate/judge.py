@@ -9,6 +9,7 @@ import pandas as pd
 from medtf.config import Config, Target
 from medtf.errors import MedtfError
 from medtf.evaluate.binary import judge_binary
+from medtf.evaluate.further import further
 from medtf.evaluate.intervals import LEVEL, SEED, PatientBootstrap, measured
 from medtf.evaluate.multiclass import judge_multiclass
 from medtf.evaluate.predictions import of_fold, per_patient, sample
@@ -25,6 +26,8 @@ def judge(
     split: str,
     fingerprint: str,
     undersampled_prevalence: dict[str, float] | None = None,
+    valid: pd.DataFrame | None = None,
+    training_means: dict[str, float] | None = None,
     warnings: Sequence[str] = (),
     leaks: Sequence[str] = (),
 ) -> dict:
@@ -37,6 +40,8 @@ def judge(
         split: the fold to judge, or "all".
         fingerprint: of the example table, copied into the result.
         undersampled_prevalence: {binary target: prevalence in the training stream}, where undersampling changed it.
+        valid: predictions of the validation fold, on which regression targets are corrected and recalibrated, or None.
+        training_means: {regression target: mean of the training fold's true values}, for its floor.
         warnings, leaks: lines to carry into the result.
 
     Returns:
@@ -49,8 +54,11 @@ def judge(
     if frame.empty:
         raise MedtfError(f"predictions: no example to judge in fold {split!r}")
     options = {"thresholds": thresholds, "undersampled": undersampled_prevalence or {}}
+    options["training_means"] = training_means or {}
     bootstrap = PatientBootstrap(frame["patient"], replicates=config.evaluate.replicates)
     targets, losses = _targets(config, lambda name, target: (frame, bootstrap), options)
+    for name, target in config.targets.items():
+        targets[name] |= further(frame, name, target, bootstrap, config, valid=valid, fold=split)
     result = {
         "schema": SCHEMA,
         "split": split,
@@ -93,7 +101,10 @@ def _targets(config: Config, data, options: dict) -> tuple[dict, dict]:
             result = judge_multiclass(known, [str(label) for label in target.classes], bootstrap)
             results[name] = {"kind": "multiclass", **result}
         else:
-            results[name] = {"kind": "regression", **judge_regression(known, bootstrap)}
+            results[name] = {
+                "kind": "regression",
+                **judge_regression(known, bootstrap, training_mean=options["training_means"].get(name)),
+            }
     return results, losses
 
 

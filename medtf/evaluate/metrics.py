@@ -64,6 +64,12 @@ REGRESSION = {
     "root_mean_squared_error": ("Root mean squared error", "As before, but large errors weigh more.", False),
     "bias": ("Bias", "Mean of prediction minus truth; above 0 the model predicts too high.", False),
     "pearson_r": ("Pearson r", "Linear correlation of prediction and truth; blind to bias and scale.", False),
+    "spearman_r": ("Spearman r", "Correlation of the ranks; blind to everything but the order.", False),
+    "error_truth_r": (
+        "Correlation of the error with the truth",
+        "Below 0: low values are guessed too high and high ones too low, as every shrunk prediction does.",
+        False,
+    ),
     "r2": (
         "R²",
         "1 - squared error divided by the variance of the truth; below 0 is worse than guessing the mean.",
@@ -72,6 +78,11 @@ REGRESSION = {
     "mean_absolute_error_of_median": (
         "Floor: mean absolute error of a constant",
         "What always guessing this fold's median would give: a model must stay below it.",
+        False,
+    ),
+    "mean_absolute_error_of_training_mean": (
+        "Floor: mean absolute error of the training mean",
+        "What always guessing the training fold's mean gives.",
         False,
     ),
 }
@@ -87,20 +98,20 @@ MAIN = {
 def as_text(metric: dict, percent: bool = False) -> str:
     """A metric's value: `0.931`, `93.1 %`, or `–` where it has none."""
     value = metric["value"]
-    return "–" if value is None else _number(value, percent, _digits(value))
+    return "–" if value is None else _number(value, percent, _digits(metric))
 
 
 def interval_text(metric: dict, percent: bool = False) -> str:
     """A metric's interval, `0.912 to 0.947`, or the reason why there is none."""
     if metric.get("low") is None:
         return metric.get("reason", "")
-    digits = _digits(metric["value"])  # those of the value, so that the three numbers line up
+    digits = _digits(metric)  # one for the three numbers, so that they line up
     return f"{_number(metric['low'], percent, digits)} to {_number(metric['high'], percent, digits)}"
 
 
-def _digits(value: float) -> int:
-    """Digits after the point, for about three that count."""
-    size = abs(value)
+def _digits(metric: dict) -> int:
+    """Digits after the point, for about three that count in the largest of value and interval: -0.02 (-1.79 to 1.67)."""
+    size = max(abs(metric[key]) for key in ("value", "low", "high") if metric.get(key) is not None)
     return 4 if 0 < size < 0.1 else 3 if size <= 1 else 2 if size < 10 else 1
 
 

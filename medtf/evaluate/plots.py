@@ -1,20 +1,16 @@
-"""Figures of a judgement. Figures are made without pyplot, so there is no global state and no display is needed.
-
-Colours are those of Okabe and Ito, which people with any colour vision tell apart; lines also differ in their dashes.
-"""
-
-import io
+"""Figures of a judgement: ranking, thresholds, and how the training went; those of numbers with a unit are in regression_plots.py."""
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from medtf.evaluate.metrics import as_text, interval_text
+from medtf.evaluate.drawing import BLUE, GREEN, GREY, INK, ORANGE, legend, new_axes, png, range_text, short
+from medtf.evaluate.metrics import as_text
 
-BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8F98", "#1F2933"
+__all__ = ["confusion", "history", "png", "precision_recall", "roc"]
+
 _BLUES = LinearSegmentedColormap.from_list("share", ["#FFFFFF", "#9CC7E4", BLUE])
 
 
@@ -27,7 +23,7 @@ def roc(truth, probability, metrics: dict, *, title: str = "", patients: tuple |
         title: above the figure.
         patients: (truth, probability, metrics) of the patients, for a second curve.
     """
-    figure, axes = _axes(title or "ROC curve", "1 - specificity (false alarms)", "Sensitivity")
+    figure, axes = new_axes(title or "ROC curve", "1 - specificity (false alarms)", "Sensitivity")
     axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="guessing")
     _roc_line(
         axes, truth, probability, metrics, colour=BLUE, dashes="-", label="examples" if patients is not None else ""
@@ -35,13 +31,13 @@ def roc(truth, probability, metrics: dict, *, title: str = "", patients: tuple |
     if patients is not None:
         _roc_line(axes, *patients, colour=GREEN, dashes="--", label="patients")
     _unit_square(axes)
-    _legend(axes)
+    legend(axes)
     return figure
 
 
 def precision_recall(truth, probability, metrics: dict, *, title: str = "") -> Figure:
     """Precision over sensitivity (recall), with the prevalence as the line of guessing and the threshold's point."""
-    figure, axes = _axes(title or "Precision and recall", "Sensitivity (recall)", "Precision")
+    figure, axes = new_axes(title or "Precision and recall", "Sensitivity (recall)", "Precision")
     prevalence = metrics["prevalence"]["value"]
     if prevalence is not None:
         axes.axhline(prevalence, color=GREY, lw=1, ls=":", label=f"guessing: prevalence {prevalence:.1%}")
@@ -54,13 +50,13 @@ def precision_recall(truth, probability, metrics: dict, *, title: str = "") -> F
             color=BLUE,
             lw=2,
             where="post",
-            label=f"average precision {as_text(score)}{_range(score)}",
+            label=f"average precision {as_text(score)}{range_text(score)}",
         )
     at = metrics["sensitivity"]["value"], metrics["precision"]["value"]
     if None not in at:
         axes.plot(*at, "o", ms=8, color=ORANGE, mec="white", label=f"threshold {metrics['threshold']['value']:.3g}")
     _unit_square(axes)
-    _legend(axes)
+    legend(axes)
     return figure
 
 
@@ -77,7 +73,7 @@ def confusion(counts, labels, *, title: str = "") -> Figure:
     rows = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
     side = min(9.0, max(4.4, 1.0 * k + 1.6))
-    figure, axes = _axes(title or "Confusion", "Called", "True", size=(side, side * 0.9))
+    figure, axes = new_axes(title or "Confusion", "Called", "True", size=(side, side * 0.9))
     axes.imshow(share, cmap=_BLUES, vmin=0, vmax=1)
     for i, j in np.ndindex(k, k):
         text = f"{counts[i, j]:,}\n{share[i, j]:.1%}" if rows[i, 0] else "0\n–"
@@ -90,32 +86,11 @@ def confusion(counts, labels, *, title: str = "") -> Figure:
             fontsize=12 if k < 4 else 8,
             color="white" if share[i, j] > 0.6 else INK,
         )
-    names = [_short(label) for label in labels]
+    names = [short(label) for label in labels]
     axes.set_xticks(range(k), names, rotation=0 if k < 4 else 45, ha="center" if k < 4 else "right")
     axes.set_yticks(range(k), names)
     axes.tick_params(length=0)
     axes.grid(visible=False)
-    return figure
-
-
-def scatter(truth, predicted, metrics: dict, *, title: str = "") -> Figure:
-    """Predicted over true values with the line of identity, r and mean absolute error."""
-    truth, predicted = np.asarray(truth), np.asarray(predicted)
-    figure, axes = _axes(title or "Predicted and true", "True", "Predicted")
-    low, high = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
-    margin = 0.05 * (high - low) or 1.0
-    limits = low - margin, high + margin
-    axes.plot(limits, limits, color=GREY, lw=1.2, ls="--", label="identity")
-    size = 26 if len(truth) < 500 else 8
-    axes.scatter(truth, predicted, s=size, color=BLUE, alpha=0.55, linewidths=0, rasterized=True)
-    axes.set(xlim=limits, ylim=limits, aspect="equal")
-    lines = [
-        f"r {as_text(metrics['pearson_r'])}{_range(metrics['pearson_r'])}",
-        f"mean absolute error {as_text(metrics['mean_absolute_error'])}{_range(metrics['mean_absolute_error'])}",
-    ]
-    for line in lines:
-        axes.plot([], [], " ", label=line)
-    _legend(axes)
     return figure
 
 
@@ -125,7 +100,7 @@ def history(table: pd.DataFrame) -> Figure:
     Args:
         table: history.csv; columns `loss` and, if any, `val_loss`; its rows are epochs 1, 2, ...
     """
-    figure, axes = _axes("Training", "Epoch", "Loss", size=(6.4, 4.4))
+    figure, axes = new_axes("Training", "Epoch", "Loss", size=(6.4, 4.4))
     epochs = np.arange(1, len(table) + 1)
     for column, colour, dashes, label in (("loss", BLUE, "-", "training"), ("val_loss", ORANGE, "--", "validation")):
         if column in table:
@@ -143,31 +118,8 @@ def history(table: pd.DataFrame) -> Figure:
             label=f"best: epoch {best + 1}",
         )
     axes.xaxis.get_major_locator().set_params(integer=True)
-    _legend(axes)
+    legend(axes)
     return figure
-
-
-def png(figure: Figure, dpi: int = 144) -> bytes:
-    """The figure as a PNG file."""
-    buffer = io.BytesIO()
-    figure.savefig(
-        buffer, format="png", dpi=dpi, bbox_inches="tight", pad_inches=0.08, metadata={"Software": None}
-    )  # equal figures, equal bytes
-    return buffer.getvalue()
-
-
-def _axes(title: str, x: str, y: str, size: tuple[float, float] = (4.8, 4.6)):
-    figure = Figure(figsize=size)
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title(_plain(title), loc="left", fontsize=12, fontweight="bold", color=INK)
-    axes.set_xlabel(x, color=INK)
-    axes.set_ylabel(y, color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#E4E7EB", lw=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=INK)
-    return figure, axes
 
 
 def _roc_line(axes, truth, probability, metrics, *, colour, dashes, label) -> None:
@@ -181,7 +133,7 @@ def _roc_line(axes, truth, probability, metrics, *, colour, dashes, label) -> No
         color=colour,
         lw=2,
         ls=dashes,
-        label=f"{name}AUC {as_text(metrics['auc'])}{_range(metrics['auc'])}",
+        label=f"{name}AUC {as_text(metrics['auc'])}{range_text(metrics['auc'])}",
     )
     point = 1 - metrics["specificity"]["value"], metrics["sensitivity"]["value"]
     axes.plot(
@@ -194,24 +146,5 @@ def _roc_line(axes, truth, probability, metrics, *, colour, dashes, label) -> No
     )
 
 
-def _range(metric: dict) -> str:
-    return f"  ({interval_text(metric)})" if metric.get("low") is not None else ""
-
-
-def _legend(axes) -> None:
-    """Below the axes, where it hides no data."""
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.14), borderaxespad=0, frameon=False, fontsize=10)
-
-
 def _unit_square(axes) -> None:
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-
-
-def _short(label, most: int = 18) -> str:
-    label = _plain(str(label))
-    return label if len(label) <= most else label[: most - 1] + "…"
-
-
-def _plain(text: str) -> str:
-    """Names of columns and classes may hold a dollar sign, which matplotlib would read as a formula."""
-    return text.replace("$", r"\$")

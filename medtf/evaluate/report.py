@@ -10,9 +10,10 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from medtf.evaluate import plots
+from medtf.evaluate import plots, words
 from medtf.evaluate.figures import figures
 from medtf.evaluate.metrics import DEFINITIONS, MAIN, PER_CLASS, as_text, interval_text
+from medtf.evaluate.regression import ERRORS
 
 PURPOSE = "For research use; not a medical device."
 
@@ -51,13 +52,14 @@ def write_report(
         the path.
     """
     pictures = _pictures(metrics, predictions, history, plots_folder)
-    text = _template().render(
+    text = template("report.html.j2").render(
         title=title,
         purpose=PURPOSE,
         metrics=metrics,
         main=MAIN,
         definitions=DEFINITIONS,
         per_class=PER_CLASS,
+        corrected_keys=ERRORS,
         one_example_a_patient=metrics["n"]["examples"] == metrics["n"]["patients"],
         pictures=pictures,
         folds=_cells(folds),
@@ -67,7 +69,7 @@ def write_report(
         warnings=list(metrics.get("warnings", ()) if warnings is None else warnings),
         leaks=list(metrics.get("leaks", ()) if leaks is None else leaks),
     )
-    return _write(Path(path), text.encode())
+    return write_whole(Path(path), text.encode())
 
 
 def _pictures(metrics, predictions, history, folder) -> list[dict]:
@@ -76,12 +78,13 @@ def _pictures(metrics, predictions, history, folder) -> list[dict]:
         content = plots.png(figure)
         if folder is not None:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            _write(Path(folder) / f"{name}.png", content)
+            write_whole(Path(folder) / f"{name}.png", content)
         made.append({"name": name, "target": target, "caption": caption, "data": base64.b64encode(content).decode()})
     return made
 
 
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A page of this folder, with the filters that print numbers."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,  # names of targets, classes and columns come from untrusted tables
@@ -93,26 +96,13 @@ def _template() -> jinja2.Template:
         "text": as_text,
         "interval": interval_text,
         "thousands": lambda n: f"{n:,}",
-        "words": in_words,
+        "with_interval": words.with_interval,
+        "words": words.in_words,
+        "regression_words": words.of_regression,
+        "matching_words": words.of_matching,
+        "sd_words": words.of_sd,
     }
-    return environment.get_template("report.html.j2")
-
-
-def in_words(numbers: dict) -> str:
-    """What a binary target's threshold means for a hundred people, in a sentence; empty where a rate is undefined."""
-    sensitivity, specificity = numbers["sensitivity"]["value"], numbers["specificity"]["value"]
-    if sensitivity is None or specificity is None:
-        return ""
-    found, alarms = round(100 * sensitivity), round(100 * (1 - specificity))
-    sentence = (
-        f"Of 100 positives the model finds {found} and misses {100 - found}; "
-        f"of 100 negatives it calls {alarms} positive by mistake."
-    )
-    ppv = numbers["ppv"]["at_data_prevalence"]
-    if ppv["value"] is not None:
-        right, prevalence = round(100 * ppv["value"]), 100 * ppv["prevalence"]
-        sentence += f" Of 100 positive calls {right} are right, at this fold's prevalence of {prevalence:.1f}\u00a0%."
-    return sentence
+    return environment.get_template(name)
 
 
 def _cells(table: pd.DataFrame) -> dict:
@@ -138,7 +128,7 @@ def _plain(value) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _write(path: Path, content: bytes) -> Path:
+def write_whole(path: Path, content: bytes) -> Path:
     """Write beside the file, then put it in its place: a killed run leaves the old file or none, never half of one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

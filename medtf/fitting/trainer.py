@@ -38,8 +38,7 @@ def make(model: keras.Model, config: Config, labels: dict[str, np.ndarray], *, s
     refuse_labels(config, labels)
     image = keras.Input(model.input_shape[1:], name="image")
     x = image
-    dimensions = {"dimensions": 3} if config.model.dimensions == 3 and "dimensions" in augment.build.__kwdefaults__ else {}
-    for layer in augment.build(config.augment, seed=config.train.seed + 1, **dimensions):
+    for layer in augment.build(config.augment, seed=config.train.seed + 1, dimensions=config.model.dimensions):
         x = layer(x)
     mixup = None
     if config.augment.mixup:

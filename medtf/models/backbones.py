@@ -25,14 +25,14 @@ def apply(images, scaled, name: str, *, weights: str | None, norm: str, norm_mom
         scaled: what was made of it, scaled as the backbone wants.
         name: a key of `names.BACKBONES`.
         weights: "imagenet" or None.
-        norm: `batch`, or `group` to put group normalisation (Wu 2018) in the place of every batch normalisation.
+        norm: `batch`, or `group` (Wu 2018) or `instance` (Ulyanov 2016) in the place of every batch normalisation.
         norm_momentum: of batch normalisation's moving averages.
     Returns:
         KerasTensor (batch, h, w, features).
     Raises:
         MedtfError: ImageNet weights cannot be downloaded. AskedWronglyError: the images are too small for the backbone.
     """
-    model = _made(name, weights, tuple(scaled.shape[1:]))
+    model = made(name, weights, tuple(scaled.shape[1:]))
     return _laid_flat(model, images, scaled, norm, norm_momentum)
 
 
@@ -46,11 +46,12 @@ def check(name: str, *, weights: str | None, input_shape: tuple[int, int, int]) 
     Raises:
         MedtfError, AskedWronglyError: as `apply`.
     """
-    _made(name, weights, (*input_shape[:2], 3 if weights else input_shape[2]))
+    made(name, weights, (*input_shape[:2], 3 if weights else input_shape[2]))
     keras.utils.clear_session()  # numbers in names begin anew: a resumed run, which does not check, has the same
 
 
-def _made(name: str, weights: str | None, input_shape: tuple[int, int, int]) -> keras.Model:
+def made(name: str, weights: str | None, input_shape: tuple[int, int, int]) -> keras.Model:
+    """The model of keras.applications without its head; arguments and errors as those of `check`."""
     make = getattr(keras.applications, BACKBONES[name][0])
     try:
         with warnings.catch_warnings():
@@ -88,10 +89,10 @@ def _laid_flat(model, images, scaled, norm: str, norm_momentum: float):
         config = layer.get_config()
         config["name"] = _name(layer, counts)
         if isinstance(layer, keras.layers.BatchNormalization):
-            if norm == "group":
-                groups = _groups(layer.input.shape[-1])
+            if norm != "batch":
+                groups = _groups(layer.input.shape[-1]) if norm == "group" else -1  # -1: each channel by itself
                 return keras.layers.GroupNormalization(
-                    groups=groups, epsilon=1e-5, name=config["name"].replace("batch", "group")
+                    groups=groups, epsilon=1e-5, name=config["name"].replace("batch", norm)
                 )
             config["momentum"] = norm_momentum
         copy = layer.__class__.from_config(config)

@@ -1,6 +1,4 @@
-"""A whole network as one flat functional graph: image -> scaling -> backbone -> GAP -> dropout -> a head for each target."""
-
-import math
+"""A whole network as one flat functional graph: image or volume -> scaling -> backbone -> GAP -> dropout -> a head for each target."""
 
 import keras
 import numpy as np
@@ -8,7 +6,7 @@ from keras import layers
 
 from medtf.config import Model, Target
 from medtf.errors import AskedWronglyError
-from medtf.models import backbones
+from medtf.models import backbones, heads, volumes
 from medtf.models.names import BACKBONES
 
 
@@ -20,41 +18,56 @@ def build(
     priors: dict[str, np.ndarray] | None = None,
     momentum: float = 0.99,
 ):
-    """A keras.Model: float32 images (batch, height, width, channels) in [0, 1] -> {target: (batch, k)}.
+    """A keras.Model: float32 images (batch, height, width, channels) in [0, 1], or volumes, -> {target: (batch, k)}.
 
+    Volumes are (batch, depth, height, width, channels), normalised as `input.normalise` says; a 3D network scales nothing.
     Outputs are probabilities (binary: sigmoid; multi-class: softmax) or values in the target's unit; layer `<target>` gives them, layer
-    `<target>_logits` what comes before, both float32 under every policy. Losses work on the logits: see `logits_model`.
+    `<target>_logits` what comes before, both float32 under every policy; see `medtf.models.heads`. For the losses: `logits_model`.
 
     Args:
-        model: name, weights, dropout, norm.
-        input_shape: (height, width, channels).
+        model: name, weights, dropout, norm; se and init of a 3D network.
+        input_shape: (height, width, channels), or (depth, height, width, channels).
         targets: what to predict.
-        priors: per target what the head starts from: class frequencies (binary: 1, multi-class: k), or [mean, deviation] of a regression;
-            a head that starts at the mean need not learn it, and the first steps do not shake the backbone.
+        priors: per target what the head starts from: class frequencies (binary: 1, multi-class: k), [mean, deviation] of a regression
+            in its unit, or with `head: bins` the share of each bin; a head that starts at the mean need not learn it, and the
+            first steps do not shake the backbone.
         momentum: of batch normalisation's moving averages; `norm_momentum` chooses it.
+    Raises:
+        MedtfError, AskedWronglyError: as `check`; a target with the name of a layer.
     """
+    _refuse_options(model)
     image = keras.Input(tuple(input_shape), name="image")
-    x = _scaled(image, model)
-    if model.weights not in ("none", "imagenet"):
-        weights = None  # loaded by name afterwards: `medtf.models.transfer`
-    else:
-        weights = None if model.weights == "none" else "imagenet"
-    x = backbones.apply(image, x, model.name, weights=weights, norm=model.norm, norm_momentum=momentum)
-    x = layers.GlobalAveragePooling2D(name="gap")(x)
+    x = _features(image, model, momentum)
+    pool = layers.GlobalAveragePooling3D if model.dimensions == 3 else layers.GlobalAveragePooling2D
+    x = pool(name="gap")(x)
     if model.dropout:
         x = layers.Dropout(model.dropout, name="dropout")(x)
     priors = priors or {}
     _refuse_clashes([operation.name for operation in keras.Model(image, x).operations], targets)
-    outputs = {name: _head(x, name, target, priors.get(name)) for name, target in targets.items()}
+    outputs = {name: heads.head(x, name, target, priors.get(name)) for name, target in targets.items()}
     return keras.Model(image, outputs, name="medtf")
+
+
+def check(model: Model, input_shape) -> None:
+    """Say what is wrong with the network before hours of reading, in 2D and in 3D.
+
+    Args:
+        model: as for `build`.
+        input_shape: (height, width, channels) or (depth, height, width, channels).
+    Raises:
+        AskedWronglyError: too small images, an option that the network does not have. MedtfError: weights that no network brings.
+    """
+    _refuse_options(model)
+    if model.dimensions == 3:
+        volumes.check(model.name, weights=model.weights, input_shape=input_shape)
+    else:
+        weights = "imagenet" if model.weights == "imagenet" else None
+        backbones.check(model.name, weights=weights, input_shape=input_shape)
 
 
 def logits_model(model: keras.Model, targets: dict[str, Target]) -> keras.Model:
     """The same layers and weights, ending where the losses begin: logits, or the values of a regression."""
-    ends = {
-        name: model.get_layer(name if target.kind == "regression" else f"{name}_logits").output
-        for name, target in targets.items()
-    }
+    ends = {name: heads.before_loss(model, name, target) for name, target in targets.items()}
     return keras.Model(model.inputs[0], ends, name="logits")
 
 
@@ -67,6 +80,21 @@ def norm_momentum(model: Model, steps: int) -> float:
     if model.norm_momentum != "auto":
         return float(model.norm_momentum)
     return 1 - 1 / min(max(steps / 10, 10), 100)
+
+
+def _features(image, model: Model, momentum: float):
+    if model.dimensions == 3:
+        volumes.check(model.name, weights=model.weights, input_shape=image.shape[1:])
+        return volumes.apply(image, model.name, norm=model.norm, se=model.se, init=model.init, momentum=momentum)
+    # weights from a file are loaded by name afterwards: `medtf.models.transfer`
+    weights = "imagenet" if model.weights == "imagenet" else None
+    scaled = _scaled(image, model)
+    return backbones.apply(image, scaled, model.name, weights=weights, norm=model.norm, norm_momentum=momentum)
+
+
+def _refuse_options(model: Model) -> None:
+    if model.dimensions == 2 and model.se:
+        raise AskedWronglyError(f"model.se: {model.name} is a 2D network; squeeze-and-excitation is for 3D networks")
 
 
 def _scaled(image, model: Model):
@@ -89,30 +117,12 @@ def _scaled(image, model: Model):
 
 
 def _refuse_clashes(taken: list[str], targets) -> None:
-    """A target names two layers; the network must not have them already."""
-    for name in targets:
-        for layer in (name, f"{name}_logits"):
+    """A target names two layers or more; the network must not have them already."""
+    for name, target in targets.items():
+        for layer in heads.names(name, target):
             if layer in taken:
                 raise AskedWronglyError(
                     f"target {name!r}: the network has a layer {layer!r} already; give the column another name with "
                     f"data.columns: {{new_name: {name}}}"
                 )
             taken.append(layer)
-
-
-def _head(features, name: str, target: Target, prior):
-    if target.kind == "regression":
-        mean, deviation = (0.0, 1.0) if prior is None else (float(prior[0]), float(prior[1]))
-        value = layers.Dense(1, dtype="float32", name=f"{name}_logits")(features)
-        return layers.Rescaling(deviation, mean, dtype="float32", name=name)(value)
-    bias = 0.0 if prior is None else _log_odds(np.asarray(prior, float), target)
-    start = keras.initializers.Constant(bias)
-    logits = layers.Dense(target.units, dtype="float32", bias_initializer=start, name=f"{name}_logits")(features)
-    return layers.Activation("sigmoid" if target.kind == "binary" else "softmax", dtype="float32", name=name)(logits)
-
-
-def _log_odds(prior: np.ndarray, target: Target):
-    prior = np.clip(prior, 0.01, 0.99)
-    if target.kind == "binary":
-        return math.log(prior[0] / (1 - prior[0]))
-    return np.log(prior / prior.sum()).tolist()

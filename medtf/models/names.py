@@ -1,4 +1,4 @@
-"""The backbones of keras.applications that medtf knows, each with the input scaling its weights were trained with.
+"""The networks that medtf knows: names, papers, and the input scaling that weights of keras.applications were trained with.
 
 keras.applications does its scaling in `preprocess_input`, outside the model; here it is a layer, written out. The network's input
 is in [0, 1]; `scale` and `offset` make of it what the backbone wants.
@@ -43,3 +43,32 @@ VOLUME_BACKBONES = (
     "densenet3d_121",
     "highres3dnet",
 )
+
+# What a 2D backbone was made for, in pixels a side, where it is not 224: keras.applications.
+SIDES = {"inception_v3": 299, "inception_resnet_v2": 299, "xception": 299, "efficientnet_b3": 300}
+SIDES |= dict.fromkeys(VOLUME_BACKBONES, 96)
+
+PAPERS = {
+    "inception_v3": "Szegedy 2016, arXiv 1512.00567",
+    "inception_resnet_v2": "Szegedy 2017, arXiv 1602.07261",
+    "xception": "Chollet 2017, arXiv 1610.02357",
+    "mobilenet": "Howard 2017, arXiv 1704.04861",
+    "mobilenet_v2": "Sandler 2018, arXiv 1801.04381",
+    "resnet50_v2": "He 2016, arXiv 1603.05027",
+    "resnet101_v2": "He 2016, arXiv 1603.05027",
+    "densenet121": "Huang 2017, arXiv 1608.06993",
+    "densenet169": "Huang 2017, arXiv 1608.06993",
+    "efficientnet_b0": "Tan and Le 2019, arXiv 1905.11946",
+    "efficientnet_b3": "Tan and Le 2019, arXiv 1905.11946",
+    "efficientnet_v2_b0": "Tan and Le 2021, arXiv 2104.00298",
+    "efficientnet_v2_s": "Tan and Le 2021, arXiv 2104.00298",
+    "convnext_tiny": "Liu 2022, arXiv 2201.03545",
+    "cnn3d": "plain; after Peng 2021",
+    "sfcn": "Peng 2021, Med Image Anal 68:101871",
+    "resnet3d_10": "Hara 2018, arXiv 1708.07577; Chen 2019, arXiv 1904.00625",
+    "resnet3d_18": "Hara 2018, arXiv 1708.07577; Chen 2019, arXiv 1904.00625",
+    "resnet3d_34": "Hara 2018, arXiv 1708.07577; Chen 2019, arXiv 1904.00625",
+    "resnet3d_50": "Hara 2018, arXiv 1708.07577; Chen 2019, arXiv 1904.00625",
+    "densenet3d_121": "Huang 2017, arXiv 1608.06993",
+    "highres3dnet": "Li 2017, arXiv 1707.01992",
+}

@@ -1,4 +1,4 @@
-"""The layers and losses give JAX the numbers that they give TensorFlow."""
+"""The losses give JAX the numbers that they give TensorFlow; the random layers are compared in test_layers.py."""
 
 import importlib.util
 import json

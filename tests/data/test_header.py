@@ -159,7 +159,7 @@ def test_why_a_file_is_left_out(tmp_path, how, reason):
         (b"hello", "not an image"),
         (b"\x89PNG\r\n\x1a\nrubbish", "broken PNG"),
         (b"\xff\xd8\xffrubbish", "broken JPEG"),
-        (b"\x1f\x8b\x08" + b"\0" * 200, "NIfTI or gzip"),
+        (b"\x1f\x8b\x08" + b"\0" * 200, "broken gzip"),
         (b"\x5c\x01\0\0" + b"\0" * 400, "NIfTI"),
         (b"\0" * 128 + b"DICM", "TransferSyntaxUID"),
         (b"ID,Label\n", "not an image"),

@@ -119,12 +119,20 @@ def test_every_key_stands_in_the_docs(config, predicted, at):
     described = set(re.findall(r"`([a-z_0-9]+)`", docs))
     frame = predicted(targets=("any", "sex")).assign(age=40.0, age_true=41.0, site_0=0.5, site_1=0.5, site_true=0.0)
     targets = {"any": "binary", "sex": "binary", "age": "regression", "site": {"classes": ["a", "b"]}}
-    settings = config(targets, evaluate={"prevalence": 0.1})
-    found = judge(
-        frame, settings, at("any", "sex"), split="test", fingerprint="f", undersampled_prevalence={"any": 0.5}
-    )
+    settings = config(targets, evaluate={"prevalence": 0.1, "replicates": 20})
+    generator = np.random.default_rng(0)
+    frame["age"] += generator.normal(size=len(frame))
+    frame["age_true"] += generator.normal(size=len(frame))
+    frame = frame.assign(age_sd=1.0, covariate_site="Guys", covariate_foreground_ml=generator.normal(size=len(frame)))
+    options = {"undersampled_prevalence": {"any": 0.5}, "training_means": {"age": 40.0}}
+    options["valid"] = frame.assign(fold="valid")
+    found = judge(frame, settings, at("any", "sex"), split="test", fingerprint="f", **options)
+    assert {"corrected", "recalibrated", "predicted_sd", "subgroups"} <= set(found["targets"]["age"])
+    assert "auc_matched" in found["targets"]["sex"]["matched"]
 
     def keys(node):
+        for child in node if isinstance(node, list) else ():
+            yield from keys(child)
         for key, child in node.items() if isinstance(node, dict) else ():
             yield key
             yield from keys(child)

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 from medtf.pipelines import table as pipeline
 
-from medtf.config import parse
+from medtf import split
+from medtf.config import load, parse
+from medtf.data.sheets import plain_id
 from medtf.errors import AskedWronglyError, MedtfError
 from medtf.salt import pseudonym, secret
 
@@ -95,7 +97,7 @@ def test_the_columns_of_a_patients_template_stay_out(root):
 def test_one_patient_however_the_id_is_written(root):
     found = examples(root, sheet(patient=["218", " 218 ", "218.0"]), name="labels.parquet")
     assert found.frame["patient"].nunique() == 2  # "218.0" as text is another id; as a number it is 218
-    assert pipeline._id(218.0) == pipeline._id(218) == pipeline._id("218") == "218"
+    assert plain_id(218.0) == plain_id(218) == plain_id("218") == "218"
 
 
 # === What is wrong with it ===
@@ -197,3 +199,54 @@ def test_the_sheet_wins_over_the_header_and_frames_share_its_row(tmp_path):
     assert found.frame["y"].tolist() == [1] * 3
     assert found.frame["read_frame"].tolist() == [0, 1, 2]
     assert set(found.frame["patient"]) == {pseudonym("P7", secret())}
+
+
+# === Volumes ===
+
+
+def test_a_sheet_of_volumes(tmp_path):
+    for name in ("a", "b"):
+        factory.nifti(tmp_path / "t1" / f"{name}_T1.nii.gz", np.zeros((4, 5, 6)))
+    frame = pd.DataFrame({"MRID": ["a", "b", "c"], "Age": [70.5, 81, 90], "Sex": ["M", "F", "F"]})
+    found = examples(tmp_path, frame, path="t1/{MRID}_T1.nii.gz", patient="MRID", age="Age", sex="Sex")
+    assert found.frame["path"].tolist() == ["t1/a_T1.nii.gz", "t1/b_T1.nii.gz"]
+    assert found.frame["patient"].tolist() == [pseudonym(p, secret()) for p in "ab"]
+    assert found.frame["age"].tolist() == [70.5, 81]
+    assert found.frame["sex"].tolist() == ["M", "F"]
+    assert found.frame["read_shape"].tolist() == ["4 5 6"] * 2
+    assert found.excluded["path"].tolist() == ["t1/c_T1.nii.gz"]
+    assert found.excluded["reason"].str.contains("No such file").all()
+
+
+def test_a_folder_of_files_that_name_nobody(tmp_path):
+    """NIfTI and PNG have no PatientID: what helps is a sheet, not a tag."""
+    factory.nifti(tmp_path / "a.nii.gz", np.zeros((4, 5, 6)))
+    factory.picture(tmp_path / "b.png", np.zeros((12, 12), np.uint8))
+    factory.slice_of_head(tmp_path / "c.dcm", patient="")
+    factory.slice_of_head(tmp_path / "d.dcm")
+    found = pipeline.examples(tmp_path, parse({"pipeline": "table"}))
+    assert found.frame["path"].tolist() == ["d.dcm"]
+    reasons = found.excluded.set_index("path")["reason"]
+    for name in ("a.nii.gz", "b.png"):
+        assert reasons[name].startswith(
+            "the file does not say whose it is: list it in a sheet with the columns path and patient"
+        )
+    assert reasons["c.dcm"].startswith("no PatientID (0010,0020)")
+
+
+def test_the_23_people_of_the_aging_sample(shared):
+    config = load("aging_age_sex")
+    found = pipeline.examples(shared / "mri/aging/participants.csv", config)
+    assert len(found) == 23
+    assert len(found.excluded) == 0
+    assert found.frame["sex"].value_counts().to_dict() == {"F": 12, "M": 11}
+    assert found.frame["age"].min() == pytest.approx(68.77480809)
+    assert found.frame["read_shape"].value_counts().to_dict() == {"106 127 135": 18, "88 128 128": 5}
+    parts = split.assign(found, config.data.split).frame
+    counts = parts["fold"].value_counts()
+    for fold, share in (("train", 0.6), ("valid", 0.2), ("test", 0.2)):
+        assert abs(counts[fold] - share * 23) < 1
+    means = parts.groupby("fold")["age"].mean()
+    assert (
+        means.max() - means.min() < 6.7 / 2
+    )  # years; 6.7 is the deviation of the 23, whose fifths are of four or five

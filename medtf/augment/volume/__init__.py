@@ -1,0 +1,1 @@
+"""Random Keras layers on batches of volumes, one a file."""

@@ -1,0 +1,73 @@
+"""What a target is told beyond its metrics: subgroups, corrected predictions, predicted spread, people matched on head size."""
+
+import numpy as np
+import pandas as pd
+
+from medtf.config import Config, Target
+from medtf.evaluate import correction, matching, subgroups
+from medtf.evaluate.intervals import PatientBootstrap
+from medtf.evaluate.predictions import Sample, of_fold, per_patient, sample
+from medtf.evaluate.regression import judge_sd
+from medtf.evaluate.subgroups import PREFIX
+
+
+def wanted_columns(config: Config, there) -> list[str]:
+    """Columns of the example table that a judgement wants beside the predictions, of those that are `there`."""
+    asked = subgroups.DEFAULT if config.evaluate.subgroups is None else config.evaluate.subgroups
+    sizes = [matching.wanted(config.evaluate.match_on, n) for n, t in config.targets.items() if t.kind == "binary"]
+    return [column for column in dict.fromkeys([*asked, *filter(None, sizes)]) if column in there]
+
+
+def further(
+    frame: pd.DataFrame,
+    name: str,
+    target: Target,
+    bootstrap: PatientBootstrap,
+    config: Config,
+    *,
+    valid: pd.DataFrame | None,
+    fold: str,
+) -> dict:
+    """Sections of one target, each only where it can be given.
+
+    Args:
+        frame: predictions of the fold, with `covariate_<column>` for each covariate, and `<t>_sd` of a Gaussian head.
+        bootstrap: the draws of its patients. valid: predictions of the validation fold, or None. fold: that is judged.
+    Returns:
+        `subgroups` (regression, binary), `corrected`, `recalibrated`, `predicted_sd` (regression), `matched` (binary).
+    """
+    if target.kind == "multiclass":
+        return {}
+    known = sample(frame, name, target)
+    found = _subgroups(frame, known, name, target, bootstrap, config)
+    if target.kind == "binary":
+        return found | _matched(frame, name, target, config)
+    others = sample(of_fold(valid, "valid"), name, target) if valid is not None and len(valid) else None
+    draws = None
+    if others is not None:
+        draws = PatientBootstrap(of_fold(valid, "valid")["patient"], replicates=config.evaluate.replicates)
+    found |= correction.corrections(known, bootstrap, others, draws, fold=fold)
+    if f"{name}_sd" in frame:
+        sd = frame[f"{name}_sd"].to_numpy(np.float64)[known.at]
+        found["predicted_sd"] = judge_sd(known, sd, bootstrap)
+    return found
+
+
+def _subgroups(frame, known: Sample, name: str, target: Target, bootstrap, config: Config) -> dict:
+    asked = subgroups.DEFAULT if config.evaluate.subgroups is None else config.evaluate.subgroups
+    # a binary target by its own groups has one class in each
+    columns = [c for c in asked if PREFIX + c in frame and not (target.kind == "binary" and c == name)]
+    if not columns or not len(known.truth):
+        return {}
+    return {"subgroups": subgroups.by_group(frame, known, target.kind, bootstrap, columns)}
+
+
+def _matched(frame: pd.DataFrame, name: str, target: Target, config: Config) -> dict:
+    column = matching.wanted(config.evaluate.match_on, name)
+    if column is None or PREFIX + column not in frame:
+        return {}
+    people = per_patient(frame, name, target, config.evaluate.aggregate)
+    sizes = pd.to_numeric(frame[PREFIX + column], errors="coerce").replace([np.inf, -np.inf], np.nan)
+    mean = sizes.groupby(frame["patient"]).mean()
+    people = people.assign(size=people["patient"].map(mean))
+    return {"matched": matching.judge_matched(people, name, column, replicates=config.evaluate.replicates)}
