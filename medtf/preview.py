@@ -57,7 +57,10 @@ def draw_each(config: Config, table: Table, root, path: Path) -> int:
     rows = preview_augment.rows(config, images)
     name = _short(Path(chosen.frame["path"].iloc[0]).name)
     title = f"Each random change alone, on {name}: of {preview_augment.TRIALS} draws the one that changes most, at three strengths."
-    _save(preview_augment.sheet(rows, images[0], title, spacing), path)
+    windows = config.input.windows
+    if windows is not None:
+        title += f" Window: {channel_names(config)[0]}."
+    _save(preview_augment.sheet(rows, images[0], title, spacing, colour=windows is None), path)
     return len(rows)
 
 

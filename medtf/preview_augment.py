@@ -117,7 +117,7 @@ def _once(key: str, strength: float, images: np.ndarray, seed: int) -> np.ndarra
         return np.asarray(layer(images[:1], training=True))[0]
 
 
-def sheet(found: list[Row], example: np.ndarray, title: str, spacing=(1.0, 1.0, 1.0)) -> Figure:
+def sheet(found: list[Row], example: np.ndarray, title: str, spacing=(1.0, 1.0, 1.0), *, colour=True) -> Figure:
     """A row a kind, the example itself in the first column; of volumes the axial and the sagittal plane.
 
     Args:
@@ -125,6 +125,7 @@ def sheet(found: list[Row], example: np.ndarray, title: str, spacing=(1.0, 1.0, 
         example: (height, width, channels) or (depth, height, width, 1).
         title: above all of it.
         spacing: of a volume, mm.
+        colour: three channels of a picture are red, green and blue; else the first one is shown.
     """
     volume = example.ndim == 4
     cells = CELLS if volume else (None,)
@@ -145,7 +146,7 @@ def sheet(found: list[Row], example: np.ndarray, title: str, spacing=(1.0, 1.0, 
                 if volume:
                     preview_volumes.show(axis, image[..., 0], name, spacing, shown, letters=r == 0 and column == 0)
                 else:
-                    _picture(axis, image)
+                    _picture(axis, image, colour)
                 if r == 0 and number == 0:
                     axis.set_title(COLUMNS[column], fontsize=9, loc="left")
                 if column and number == 0:
@@ -164,8 +165,9 @@ def _words(axis, row: Row) -> None:
     )
 
 
-def _picture(axis, image: np.ndarray) -> None:
-    """One channel as grey, three as red, green and blue."""
-    axis.imshow(image[..., 0] if image.shape[-1] != 3 else np.clip(image, 0, 1), cmap="gray", vmin=0, vmax=1)
+def _picture(axis, image: np.ndarray, colour: bool) -> None:
+    """The first channel as grey, or three as red, green and blue."""
+    colour = colour and image.shape[-1] == 3
+    axis.imshow(image if colour else image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axis.set_xticks([])
     axis.set_yticks([])

@@ -1,7 +1,7 @@
 """The run folder: what a training leaves behind, each file whole or not there at all.
 
     config.yaml  environment.json  local.json  table.parquet  history.csv  checkpoints/  model.keras  thresholds.json
-    metrics.json  predictions.parquet  report.html  plots/
+    valid_predictions.parquet  metrics.json  predictions.parquet  report.html  plots/
 
 `local.json` holds what belongs to this machine alone (the data root) and is never published.
 """

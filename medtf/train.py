@@ -223,6 +223,7 @@ class Session:
 
         # === Threshold, from the validation fold alone ===
         found = predictions.predict(self.model, self.folds["valid"], self.root, config, self.module)
+        found.to_parquet(run.folder / "valid_predictions.parquet", index=False)  # recalibration is fitted on it
         chosen = thresholds.choose(
             found, config.targets, config.evaluate.threshold, aggregate=config.evaluate.aggregate
         )

@@ -82,7 +82,7 @@ def _regression(frame, name, target, numbers, per):
             ),
         )
     for column, rows in numbers.get("subgroups", {}).items():
-        if any(row["group"] is not None for row in rows):
+        if any(row["group"] is not None and row["bias"]["value"] is not None for row in rows):
             yield (
                 f"by_{column}",
                 f"Error by {column}, with intervals over patients.",

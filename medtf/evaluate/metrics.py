@@ -67,7 +67,7 @@ REGRESSION = {
     "spearman_r": ("Spearman r", "Correlation of the ranks; blind to everything but the order.", False),
     "error_truth_r": (
         "Correlation of the error with the truth",
-        "Below 0: low values are guessed too high and high ones too low, as every shrunk prediction does.",
+        "Below 0 predictions are pulled towards the mean: high values come out too low beside low ones.",
         False,
     ),
     "r2": (

@@ -28,7 +28,9 @@ def of_regression(numbers: dict) -> str:
     said = f"A prediction is off by {with_interval(error)} on average; always guessing the median is off by {as_text(floor)}."
     lean = numbers["error_truth_r"]
     if lean.get("high") is not None and lean["high"] < 0:
-        said += " High values are guessed too low and low ones too high: errors shrink towards the mean."
+        said += (
+            " The higher the true value, the lower the prediction beside it: predictions are pulled towards the mean."
+        )
     return said
 
 

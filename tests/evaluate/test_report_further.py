@@ -72,10 +72,17 @@ def test_a_group_of_few_is_named_in_its_figure(both):
     assert [label.get_text() for label in axes.get_yticklabels()] == ["<IOP>\nn 7", "Guys\nn 113"]
 
 
+def test_a_column_whose_groups_are_all_too_small_has_no_figure(both, config):
+    frame = both[1].head(20).assign(covariate_site=[f"s{i // 5}" for i in range(20)])
+    metrics = judge(frame, config({"age": "regression"}), {}, split="test", fingerprint="f")
+    assert len(metrics["targets"]["age"]["subgroups"]["site"]) == 4
+    assert "by_site_age" not in {name for name, *_ in figures(metrics, frame)}
+
+
 def test_sentences(both):
     said = of_regression(both[0]["targets"]["age"])
     assert re.match(r"A prediction is off by [\d.]+ \([\d.]+ to [\d.]+\) on average; always guessing the median", said)
-    assert "High values are guessed too low" in said
+    assert "predictions are pulled towards the mean" in said
     share = {"value": 0.95, "low": 0.9, "high": 0.98, "expected": 0.95}
     assert of_sd({"within_1_96_sd": share}).endswith("as it should be.")
     assert "less sure than it could be" in of_sd({"within_1_96_sd": share | {"low": 0.96}})
