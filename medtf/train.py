@@ -117,6 +117,7 @@ class Session:
             refuse_absent(fold, root)
             self.module.dataset(fold, root, config, training=False)  # says what cannot be read as the config wants
         self.labels = encode(self.folds["train"].frame, config.targets)
+        trainer.refuse_labels(config, encode(self.folds["valid"].frame, config.targets))
         steps = data.steps_an_epoch(self.folds["train"], config)
         first = self.stage.first_epoch
         self.place = Place(first + config.train.epochs, steps, first)

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent / "models"))
-from network_checks import check_network
+from network_checks import check_network, check_step, policy
 
 __all__ = ["check_layer", "check_network", "compiled", "network", "numpy", "on_jax", "with_strengths"]
 
@@ -162,15 +162,16 @@ def network(name: str, side: int, **options):
     return build.build(Model(name=name, **options), (side, side, side, 1), targets)
 
 
-def on_jax(layers, networks, folder: Path) -> None:
+def on_jax(layers, networks, folder: Path, *, steps: bool = False) -> None:
     """All checks in one process with JAX, whose numbers are compared with those of this one.
 
     Args:
         layers: pairs of a layer and its batch.
         networks: names of networks of volumes and their sides.
         folder: for what the two processes tell each other.
+        steps: networks also run in float16 and take a compiled step, which costs minutes.
     """
-    case = {"layers": [], "networks": networks}
+    case = {"layers": [], "networks": networks, "steps": steps}
     expected, arrays = {}, {}
     for number, (layer, images) in enumerate(layers):
         draws = {key: numpy(value) for key, value in layer.draw(images.shape).items()}
@@ -199,6 +200,27 @@ def volumes(side: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(2, side, side, side, 1)).astype("float32")
 
 
+def _network_numbers(name: str, side: int, folder: Path, steps: bool) -> dict[str, np.ndarray]:
+    """Outputs with the weights of the other process; saved and loaded; with `steps` float16 and one compiled step."""
+    images, path = volumes(side), folder / f"{name}.keras"
+    model = network(name, side)
+    model.load_weights(folder / f"{name}.weights.h5")
+    found = model.predict_on_batch(images)
+    model.save(path)
+    loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
+    if not steps:
+        return {f"{name} {key}": np.asarray(value) for key, value in found.items()}
+    with policy("mixed_float16"):
+        half = network(name, side)
+        assert half.get_layer("gap").compute_dtype == "float16"
+        for key, value in half.predict_on_batch(images).items():
+            assert value.dtype == np.float32, key
+            assert np.isfinite(value).all(), key
+    check_step(model, images, jit=True)
+    return {f"{name} {key}": np.asarray(value) for key, value in found.items()}
+
+
 def _main(folder: Path) -> None:
     """The other process: check, and write the numbers down."""
     assert keras.backend.backend() == "jax"
@@ -221,20 +243,16 @@ def _main(folder: Path) -> None:
             for (full, half), (images, draws) in zip(made, inputs, strict=True)
         ]
 
-    for number, (full, half) in enumerate(compiled(every)(inputs)):
+    for number, (full, half) in enumerate(compiled(every)(inputs) if made else ()):
         name, images = f"layer {number} {type(made[number][0]).__name__}", inputs[number][0]
         found[name] = numpy(full)
         assert keras.backend.standardize_dtype(half.dtype) == "float16", name
         assert np.abs(numpy(half) - found[name]).mean() < 0.03 * np.ptp(images), name
-    for rank in (4, 5):
-        those = [layer for (layer, _), (images, _) in zip(made, inputs, strict=True) if images.ndim == rank]
-        step_of_all(those, next(images for images, _ in inputs if images.ndim == rank))
+    those = [layer for (layer, _), (images, _) in zip(made, inputs, strict=True) if images.ndim == 5]
+    if those:
+        step_of_all(those, next(images for images, _ in inputs if images.ndim == 5))
     for name, side in case["networks"].items():
-        model = network(name, side)
-        model.load_weights(folder / f"{name}.weights.h5")
-        found |= {f"{name} {key}": numpy(value) for key, value in model(volumes(side)).items()}
-        (folder / name).mkdir()
-        check_network(lambda name=name, side=side: network(name, side), (side, side, side, 1), folder / name)
+        found |= _network_numbers(name, side, folder, case["steps"])
     np.savez(folder / "numbers.npz", **found)
 
 

@@ -42,7 +42,7 @@ def _one(frame: pd.DataFrame, name: str, target: Target) -> np.ndarray:
                 words[~positive & (words != _plain(target.negative))],
                 f"expected {target.positive} or {target.negative}",
             )
-        elif len(values) and not positive.any():
+        elif known.any() and not positive.any():
             raise AskedWronglyError(
                 f"target {name!r}: no row holds the positive value {target.positive!r}; found {', '.join(sorted(words.unique())[:5])}"
             )

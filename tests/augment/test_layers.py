@@ -74,7 +74,8 @@ def batch(rank, count=6):
 
 @every_layer
 def test_every_layer(layer, strengths, rank, tmp_path):
-    check_layer(layer(**strengths, seed=0), batch(rank), tmp_path)
+    half = ("float16", "bfloat16") if rank == 4 else ("float16",)
+    check_layer(layer(**strengths, seed=0), batch(rank, 4), tmp_path, dtypes=half)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")

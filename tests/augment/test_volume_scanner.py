@@ -28,19 +28,36 @@ def test_the_bias_field_is_the_polynomials_exponential():
     rng = np.random.default_rng(3)
     terms = np.indices((4, 4, 4)).sum(axis=0) <= 3
     polynomial = (rng.uniform(-0.5, 0.5, (2, 4, 4, 4)) * terms).astype("float32")
-    volumes = np.ones((2, 9, 11, 13, 1), "float32")
-    volumes[:, 4, 5, 6] = 0  # the signal's zero
-    field = numpy(RandomBiasField().apply(volumes, {"polynomial": polynomial}))[..., 0]
-    for one, coefficients in zip(field, polynomial, strict=True):
+    volumes = rng.uniform(1, 2, (2, 9, 11, 13, 1)).astype("float32")
+    volumes[:, 2, 3, 4] = 0  # the signal's zero
+    volumes[:, 4, 5, 6] = 1
+    changed = numpy(RandomBiasField().apply(volumes, {"polynomial": polynomial}))
+    np.testing.assert_allclose(changed[:, 2, 3, 4], 0, atol=1e-6)
+    for number, coefficients in enumerate(polynomial):
+        with np.errstate(invalid="ignore"):
+            field = (changed / volumes)[number, ..., 0]
+        field = field / field[4, 5, 6]  # the middle, 0, 0, 0
         x, y, z = np.indices((4, 4, 4))
-        np.testing.assert_allclose(one[0, 0, 0], np.exp((coefficients * (-1.0) ** (x + y + z)).sum()), rtol=1e-4)
-        np.testing.assert_allclose(one[-1, -1, -1], np.exp(coefficients.sum()), rtol=1e-4)  # the corner 1, 1, 1
-        np.testing.assert_allclose(one[-1, 5, 6], np.exp(coefficients[:, 0, 0].sum()), rtol=1e-4)  # 1, 0, 0
-        assert one[4, 5, 6] == 0
-        one[4, 5, 6] = np.exp(coefficients[0, 0, 0])
-        assert one.min() > 0
-        for axis in range(3):  # cubic in the log: its fourth differences are 0
-            assert np.abs(np.diff(np.log(one), 4, axis=axis)).max() < 1e-4
+        coefficients = coefficients - coefficients[0, 0, 0] * ((x + y + z) == 0)
+        np.testing.assert_allclose(field[0, 0, 0], np.exp((coefficients * (-1.0) ** (x + y + z)).sum()), rtol=1e-4)
+        np.testing.assert_allclose(field[-1, -1, -1], np.exp(coefficients.sum()), rtol=1e-4)  # the corner 1, 1, 1
+        np.testing.assert_allclose(field[-1, 5, 6], np.exp(coefficients[:, 0, 0].sum()), rtol=1e-4)  # 1, 0, 0
+        field[2, 3, 4] = (field[1, 3, 4] * field[3, 3, 4]) ** 0.5
+        assert field.min() > 0
+        assert (
+            np.abs(np.diff(np.log(field[:, 7]), 4, axis=0)).max() < 1e-4
+        )  # cubic in the log: fourth differences are 0
+
+
+def test_the_bias_keeps_the_mean_of_a_flat_signal():
+    flat = np.full((2, 12, 12, 12, 1), 3.0, "float32")
+    flat[:, 5, 5, 5] = 0
+    flat[:, 0] += np.linspace(0, 0.01, 144, dtype="float32").reshape(12, 12, 1)  # no two corners alike
+    flat[:, -1] += np.linspace(0, 0.01, 144, dtype="float32").reshape(12, 12, 1) + 0.02
+    layer = RandomBiasField(0.5, seed=0)
+    changed = numpy(layer.apply(flat, layer.draw(flat.shape)))
+    np.testing.assert_allclose(changed.mean(axis=(1, 2, 3)), flat.mean(axis=(1, 2, 3)), rtol=0.01)
+    assert changed.std() > 0.3
 
 
 def test_the_bias_has_twenty_terms():
@@ -197,9 +214,10 @@ def test_a_longer_movement_changes_more():
 
 def test_thick_slices_are_means_and_interpolated_between():
     line = np.array([3, 5, 2, 8, 0, 6], "float32")
-    volume = np.broadcast_to(line[None, None, :, None, None], (1, 4, 6, 5, 1))
+    scale = np.random.default_rng(0).uniform(1, 2, (1, 4, 1, 5, 1)).astype("float32")
+    volume = line[None, None, :, None, None] * scale
     draws = f32(thickness=[2]) | {"axis": np.array([1])}
-    seen = numpy(RandomLowResolution().apply(volume, draws))[0, 2, :, 3, 0]
+    seen = numpy(RandomLowResolution().apply(volume, draws) / scale)[0, 2, :, 3, 0]
     # slices 4, 5, 3 with middles at 0.5, 2.5 and 4.5 voxels; beyond the outer middles they hold
     np.testing.assert_allclose(seen, [4, 4.25, 4.75, 4.5, 3.5, 3], atol=1e-5)
 

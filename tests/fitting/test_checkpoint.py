@@ -17,6 +17,7 @@ from medtf import config as configs
 from medtf.errors import MedtfError, StoppedError
 from medtf.fitting import callbacks
 from medtf.fitting.checkpoint import Checkpoint, Place, Stop, read_arrays, write_arrays
+from medtf.train import through
 
 AUGMENT = {"flip": 0.5, "noise": 0.05, "mixup": 0.2}
 EVERY_STEP = {"checkpoint_minutes": 1e-6}
@@ -45,9 +46,9 @@ def killed_and_resumed(session_of, folder, monkeypatch, hook, count, **sections)
     with monkeypatch.context() as patched:
         kill_at(patched, hook, count)
         with pytest.raises(Killed):
-            first.session.train(first.run)
+            through(first.session, first.run)
     second = session_of(folder, **sections)
-    second.session.train(second.run)
+    through(second.session, second.run)
     return second
 
 
@@ -64,7 +65,7 @@ SECTIONS = {"augment": AUGMENT, "train": {"epochs": 2, "ema": 0.9, "seed": 3, **
 @pytest.fixture(scope="module")
 def whole(session_of, tmp_path_factory):
     made = session_of(tmp_path_factory.mktemp("whole"), **SECTIONS)
-    made.session.train(made.run)
+    through(made.session, made.run)
     return made
 
 
@@ -92,7 +93,7 @@ def test_a_killed_run_comes_out_as_if_never_killed(
 def test_float16_with_its_loss_scale_is_resumed_exactly(session_of, tmp_path, monkeypatch, kernels):
     sections = {"train": {"epochs": 1, "precision": "mixed_float16", "accumulate": 2, **EVERY_STEP}}
     whole = session_of(tmp_path / "whole", **sections)
-    whole.session.train(whole.run)
+    through(whole.session, whole.run)
     resumed = killed_and_resumed(session_of, tmp_path / "killed", monkeypatch, "on_train_batch_end", 4, **sections)
     assert "resumed at epoch 1, step 3 of 4" in resumed.said
     same(resumed, whole, kernels)
@@ -111,7 +112,7 @@ def test_the_best_weights_are_the_averaged_ones(session_of, tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(callbacks.Best, "on_epoch_end", look)
-        made.session.train(made.run)
+        through(made.session, made.run)
     kept = [np.array(v) for v in made.session.trainer.trainable_variables]
     for value, mean in zip(kept, seen["mean"], strict=True):
         np.testing.assert_array_equal(value, mean)
@@ -139,10 +140,10 @@ def test_early_stopping_stops_keeps_the_best_and_stays_stopped(session_of, tmp_p
     with monkeypatch.context() as patched:
         kill_at(patched, "on_train_end", 1)
         with pytest.raises(Killed):
-            first.session.train(first.run)
+            through(first.session, first.run)
     assert list(weights) == [1, 2, 3, 4]
     second = session_of(tmp_path, **sections)
-    second.session.train(second.run)
+    through(second.session, second.run)
     assert list(weights) == [1, 2, 3, 4], "a run that had stopped early went on after --resume"
     assert "best epoch by val_loss: 2 (stopped early)" in second.said
     for a, b in zip(second.session.trainer.trainable_variables, weights[2], strict=True):
@@ -158,7 +159,7 @@ def saved(session_of, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         kill_at(patch, "on_train_batch_end", 3)
         with pytest.raises(Killed):
-            made.session.train(made.run)
+            through(made.session, made.run)
     return made
 
 

@@ -11,6 +11,7 @@ import pytest
 from medtf import judging
 from medtf.errors import AskedWronglyError
 from medtf.fitting import trainer
+from medtf.train import through
 
 
 def history(made):
@@ -19,7 +20,7 @@ def history(made):
 
 def test_three_kinds_of_target_from_pictures_to_a_judgement(session_of, tmp_path):
     made = session_of(tmp_path)
-    made.session.train(made.run)
+    through(made.session, made.run)
     rows = history(made)
     for name in ("val_loss", "val_sick_auc", "val_site_accuracy", "val_age_mean_absolute_error", "val_sick_loss"):
         assert np.isfinite(rows[name]).all(), name
@@ -66,7 +67,7 @@ def test_a_target_without_any_label_stays_where_it_is(session_of, tmp_path):
     made = session_of(tmp_path, change=unknown, train={"weight_decay": 0.0, "epochs": 1})
     model = made.session.model
     before = {layer.name: layer.get_weights() for layer in model.layers if layer.name.endswith("_logits")}
-    made.session.train(made.run)
+    through(made.session, made.run)
     for name in ("sick", "age"):
         for a, b in zip(before[f"{name}_logits"], model.get_layer(f"{name}_logits").get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -90,7 +91,7 @@ def test_a_target_without_any_label_stays_where_it_is(session_of, tmp_path):
 def test_every_way_of_training_gives_numbers(session_of, tmp_path, how, augment):
     made = session_of(tmp_path, train={"epochs": 1, **how}, augment=augment)
     before = made.session.model.get_weights()
-    made.session.train(made.run)
+    through(made.session, made.run)
     assert np.isfinite(history(made).to_numpy(float)).all()
     after = made.session.model.get_weights()
     assert all(np.isfinite(a).all() for a in after)
@@ -105,14 +106,14 @@ def test_the_compiled_step_takes_every_augmentation(session_of, tmp_path):
     every |= {"noise": 0.02, "erase": 0.3, "mixup": 0.2}
     made = session_of(tmp_path, train={"epochs": 1, "jit": True}, augment=every)
     assert made.session.trainer.jit_compile is True
-    made.session.train(made.run)
+    through(made.session, made.run)
     assert np.isfinite(history(made).to_numpy(float)).all()
 
 
 def test_one_target_has_its_name_in_the_logs_and_can_be_monitored(session_of, tmp_path):
     made = session_of(tmp_path, targets={"sick": "binary"}, train={"monitor": "val_sick_auc", "learning_rate": 0.003})
     assert trainer.monitors(made.session.trainer) == ["loss", "sick_auc", "val_loss", "val_sick_auc"]
-    made.session.train(made.run)
+    through(made.session, made.run)
     rows = history(made)
     assert list(rows) == ["epoch", "loss", "sick_auc", "val_loss", "val_sick_auc"]
     best = json.loads((made.run.folder / "thresholds.json").read_text())["epoch"]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from medtf.augment.volume.layer import IntensityLayer, lowest_value
+from medtf.augment.volume.layer import SPACE, IntensityLayer, lowest_value
 from medtf.augment.volume.separable import expand
 
 
@@ -18,7 +18,8 @@ class RandomBiasField(IntensityLayer):
     polynomial is that of TorchIO's RandomBiasField.
 
     The field multiplies the signal, which is 0 in air: the height above the volume's lowest value. (TorchIO multiplies
-    the numbers as they are, under which the z-score of air would become darker where the coil is near.)
+    the numbers as they are, under which the z-score of air would become darker where the coil is near.) Its mean is 1:
+    volumes come normalised, which takes the gain of the whole away.
 
     Args:
         coefficients: 0 or more; each coefficient is uniform in +-coefficients. Places run from -1 to 1.
@@ -49,10 +50,11 @@ class RandomBiasField(IntensityLayer):
         return {"polynomial": unit * (terms * self.coefficients).astype("float32")}
 
     def change(self, volumes, draws):
-        """lowest + (volume - lowest) * exp(polynomial)."""
+        """lowest + (volume - lowest) * field, with field = exp(polynomial) / mean(exp(polynomial))."""
         polynomial = ops.convert_to_tensor(draws["polynomial"])[:, None]
         bases = [_powers(side, self.ORDER) for side in ops.shape(volumes)[1:4]]
         field = ops.exp(expand(polynomial, bases))[:, 0, ..., None]  # (batch, depth, height, width, 1)
+        field = field / ops.mean(field, axis=SPACE, keepdims=True)
         lowest = lowest_value(volumes)
         return (volumes - lowest) * ops.cast(field, volumes.dtype) + lowest
 

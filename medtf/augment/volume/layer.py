@@ -77,7 +77,7 @@ def background(volumes):
     corners = ops.stack([volumes[:, i, j, k] for i in ends for j in ends for k in ends], axis=1)  # (batch, 8, channels)
     alike = ops.sum(ops.cast(corners[:, :, None] == corners[:, None], "int32"), axis=2)  # (batch, 8, channels)
     most = ops.max(alike, axis=1, keepdims=True)
-    shared = ops.max(ops.where(alike == most, corners, ops.min(corners, axis=1, keepdims=True)), axis=1, keepdims=True)
+    shared = ops.min(ops.where(alike == most, corners, ops.max(corners, axis=1, keepdims=True)), axis=1, keepdims=True)
     found = ops.where(most >= 3, shared, ops.min(volumes, axis=(1, 2, 3))[:, None])
     return found[:, None, None]  # (batch, 1, 1, 1, channels)
 
