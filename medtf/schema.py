@@ -45,15 +45,15 @@ class Augment(Strict):
     zoom: float = Field(0.0, ge=0, lt=1)  # share, uniform in 1 +-
     translate: float = Field(0.0, ge=0, lt=1)  # share of the side, uniform in +-
     contrast: float = Field(0.0, ge=0, lt=1)  # factor, uniform in 1 +-
-    brightness: float = Field(0.0, ge=0, lt=1)  # of channels in [0, 1], uniform in +-
-    noise: float = Field(0.0, ge=0, lt=1)  # standard deviation of Gaussian noise
+    brightness: float = Field(0.0, ge=0, lt=1)  # of channels in [0, 1], or in a volume's deviations; uniform in +-
+    noise: float = Field(0.0, ge=0, lt=1)  # deviation of Gaussian noise; volumes: the largest, as a share of their own
     erase: float = Field(0.0, ge=0, le=1)  # probability that a rectangle is erased
     mixup: float = Field(0.0, ge=0)  # alpha of the Beta distribution (Zhang 2018)
     # volumes only
     elastic: float = Field(0.0, ge=0)  # voxels: the largest displacement of a control point
     bias: float = Field(0.0, ge=0)  # largest coefficient of the bias field's polynomial, as in TorchIO
     gamma: float = Field(0.0, ge=0, lt=2)  # log of the exponent, uniform in +-
-    rician: float = Field(0.0, ge=0, lt=1)  # standard deviation of both channels of Rician noise
+    rician: float = Field(0.0, ge=0, lt=1)  # largest deviation of both channels of Rician noise, as a share of its own
     blur: float = Field(0.0, ge=0)  # voxels: the largest standard deviation of a Gaussian
     ghosting: float = Field(0.0, ge=0, lt=1)  # largest strength of the ghosts
     motion: float = Field(0.0, ge=0, le=45)  # degrees: the largest rotation between two parts of k-space

@@ -84,7 +84,7 @@ def test_the_run_folder_holds_what_the_design_names(whole):
     names = {p.name for p in whole.iterdir()}
     assert names == {
         "config.yaml", "environment.json", "local.json", "table.parquet", "history.csv", "model.keras", "thresholds.json",
-        "metrics.json", "predictions.parquet", "report.html", "plots",
+        "valid_predictions.parquet", "metrics.json", "predictions.parquet", "report.html", "plots",
     }  # fmt: skip
     predictions = pd.read_parquet(whole / "predictions.parquet")
     metrics = json.loads((whole / "metrics.json").read_text())

@@ -21,7 +21,7 @@ DECADE = 10
 def groups(values: pd.Series, column: str) -> pd.Series:
     """The group of each row as text, None where unknown; `.cat.categories` are the groups in their order.
 
-    Numbers with more than eight values: decades in a column named age, else five bins of about equal size.
+    Numbers with more than eight values: decades (or twenty years) in a column named age, else five bins of about equal size.
     """
     known = ~is_empty(values)
     numbers = pd.to_numeric(values.where(known), errors="coerce").replace([np.inf, -np.inf], np.nan)
@@ -38,10 +38,17 @@ def groups(values: pd.Series, column: str) -> pd.Series:
 
 
 def _edges(numbers: np.ndarray, *, decades: bool) -> np.ndarray:
-    """Edges of half-open bins [a, b) that hold all numbers: decades where they make sense, else five bins of equal size."""
+    """Edges of half-open bins [a, b) that hold all numbers: decades where they make sense, else five bins of equal size.
+
+    Twenty years make a bin where most decades would have too few people to say anything of, and most bins of twenty years have enough.
+    """
     low, high = numbers.min(), numbers.max()
     if decades and high - low < MOST * DECADE:
-        return np.arange(np.floor(low / DECADE) * DECADE, high + DECADE + 1e-9, DECADE)
+        one, two = (
+            np.arange(np.floor(low / width) * width, high + width + 1e-9, width) for width in (DECADE, 2 * DECADE)
+        )
+        fewest = [np.median(np.histogram(numbers, edges)[0]) for edges in (one, two)]
+        return two if fewest[0] < FEWEST <= fewest[1] else one
     edges = np.unique(np.quantile(numbers, np.linspace(0, 1, 6)))
     edges[-1] = np.nextafter(edges[-1], np.inf)
     return edges

@@ -75,7 +75,9 @@ def test_both_types_keep_the_values_as_near_as_they_say(volumes, kind):
     files = blocks(dataset.make(found, root, config(), training=False))
     held = blocks(dataset.make(found, root, config(keep=str(root / "v.pack")), training=False))
     error = np.abs(files - held).max() / np.ptp(files)
-    assert error <= {"int16": 1 / 131_068 * 1.01, "float16": 2**-12}[kind]  # half of the last of 11 bits, of half the range
+    assert (
+        error <= {"int16": 1 / 131_068 * 1.01, "float16": 2**-12}[kind]
+    )  # half of the last of 11 bits, of half the range
 
 
 def test_a_flipped_bit_is_found_and_names_the_volume(packed):

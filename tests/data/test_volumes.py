@@ -166,7 +166,7 @@ def test_an_epoch_that_is_begun_in_its_middle_goes_on_as_it_would_have(volumes, 
 def test_keeping_volumes_changes_the_speed_alone(volumes, tmp_path, patches, training):
     """Whole numbers of the file are kept as they are: the same stream to the bit, from files, memory and a pack."""
     root, found = volumes
-    size, batch = ((8, 2) if patches else (16, 2))
+    size, batch = (8, 2) if patches else (16, 2)
     streams = []
     pack.write(found, root, config(size, batch), tmp_path / "p.pack")
     for keep in ("none", "memory", str(tmp_path / "p.pack")):
@@ -209,9 +209,7 @@ def test_foreground_patches_have_their_middle_in_the_head(volumes):
     root, found = volumes
     patches = {"sampler": "foreground", "patches_per_volume": 20, "volumes_mixed": 2}
     given = blocks(dataset.make(found, root, config(8, 4, patches=patches), training=True))
-    uniform = blocks(
-        dataset.make(found, root, config(8, 4, patches=patches | {"sampler": "uniform"}), training=True)
-    )
+    uniform = blocks(dataset.make(found, root, config(8, 4, patches=patches | {"sampler": "uniform"}), training=True))
     threshold = 1 + 0.5 * 30  # of the noise, at the most 19, half of it and one
     share = (given[:, 4, 4, 4, 0] > threshold).mean()
     assert share > 0.95
@@ -273,7 +271,9 @@ def test_a_volume_of_four_dimensions_needs_a_number(tmp_path):
 def test_more_than_the_memory_holds_is_refused_with_two_ways_out(volumes, monkeypatch):
     root, found = volumes
     monkeypatch.setattr(keeping, "available", lambda: 50_000)
-    with pytest.raises(MedtfError, match=r"6 decoded volumes take 104 kB, and 50 kB are free: .*medtf pack.*spacing_mm"):
+    with pytest.raises(
+        MedtfError, match=r"6 decoded volumes take 104 kB, and 50 kB are free: .*medtf pack.*spacing_mm"
+    ):
         dataset.make(found, root, config(keep="memory"), training=False)
 
 

@@ -93,3 +93,9 @@ def test_auc_of_groups_but_not_by_the_target_itself(config, predicted, at):
     assert row["positives"] == half["sex_true"].sum()
     one = judged(frame.assign(covariate_site="Guys", sex_true=1.0), config, {"sex": "binary"}, at("sex"))["sex"]
     assert rows(one, "site")["Guys"]["auc"]["reason"] == "this group has one class only"
+
+
+def test_ages_are_in_bins_of_twenty_years_where_decades_hold_too_few_people():
+    few, many = pd.Series(np.linspace(20, 79.9, 48)), pd.Series(np.linspace(20, 79.9, 480))
+    assert list(groups(few, "age").cat.categories) == ["20 to <40", "40 to <60", "60 to <80"]
+    assert len(groups(many, "age").cat.categories) == 6
