@@ -113,7 +113,7 @@ def _mixed(alpha: float, images: np.ndarray) -> np.ndarray:
 def _once(key: str, strength: float, images: np.ndarray, seed: int) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a displacement may fold: the picture shows it
-        (layer,) = augment.build(Augment(**{key: strength}), seed=seed, dimensions=images.ndim - 2)
+        (layer,) = augment.build(Augment(**{key: strength}, share=1), seed=seed, dimensions=images.ndim - 2)
         return np.asarray(layer(images[:1], training=True))[0]
 
 

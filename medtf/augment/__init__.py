@@ -44,11 +44,13 @@ def build(config, *, seed: int | None = None, dimensions: int = 2) -> list:
                 f"augment.{key} is for {other} and the network takes {of}: set it to 0 or remove it{instead}"
             )
     wanted = _of_volumes(config) if dimensions == 3 else _of_pictures(config)
-    return [
-        layer(**strengths, seed=None if seed is None else seed + place, name=name)
-        for place, (name, layer, strengths) in enumerate(wanted)
-        if any(strengths.values())
-    ]
+    made = []
+    for place, (name, layer, strengths) in enumerate(wanted):
+        if any(strengths.values()):
+            # flip and cutout have a probability of their own
+            more = {"share": config.share} if dimensions == 3 and "probability" not in strengths else {}
+            made.append(layer(**strengths, **more, seed=None if seed is None else seed + place, name=name))
+    return made
 
 
 def _of_pictures(config) -> tuple:

@@ -80,8 +80,11 @@ def fill(table: Table, root, config: Config, grid: Plan | None = None, progress:
 def describe(frame, config: Config, grid: Plan) -> str:
     """How much memory reading takes, in a line that is said before it is taken."""
     if config.input.keep == "none":
-        largest = int(grid.shapes.prod(axis=1).max()) * 4
-        held = CORES + (3 * config.input.patches.volumes_mixed if config.input.patches else 0)
+        before = grid.shapes  # of the files
+        if config.input.spacing_mm is not None:
+            before = grid.shapes * np.array(config.input.spacing_mm) / grid.spacings
+        largest = int(np.maximum(grid.shapes, before).prod(axis=1).max()) * 4
+        held = 2 * CORES + (2 * config.input.patches.volumes_mixed if config.input.patches else 0)
         return f"volumes: read from their files, at most {held} decoded at a time: up to {words(largest * held)}"
     kept = words(size_of(frame, config, grid))
     if config.input.keep == "memory":

@@ -5,7 +5,6 @@ The stream of an epoch: volumes in the epoch's order, `volumes_mixed` of them op
 """
 
 import numpy as np
-import tensorflow as tf
 
 from medtf.config import Patches
 from medtf.data.volume_grid import tiles
@@ -17,62 +16,42 @@ class Starts:
     """First voxels of the patches of a table's volumes."""
 
     def __init__(self, shapes: np.ndarray, size, how: Patches, seed: int):
-        self.how, self.seed, self.size = how, seed, np.asarray(size)
-        with tf.device("cpu"):
-            self.shapes = tf.constant(shapes, tf.int32)
-            if how.sampler == "grid":
-                made = [tiles(shape, size, how.overlap) for shape in shapes]
-                self.tiles = tf.constant(np.concatenate(made), tf.int32)
-                self.counts = tf.constant([len(m) for m in made], tf.int32)
-                self.firsts = tf.constant(np.cumsum([0, *(len(m) for m in made)])[:-1], tf.int32)
+        self.how, self.seed, self.size, self.shapes = how, seed, np.asarray(size), shapes
+        self.tiles = [tiles(shape, size, how.overlap) for shape in shapes] if how.sampler == "grid" else []
 
-    def candidates(self, row, place) -> tf.Tensor:
-        """int32 (n, 3) of RAS+: where this patch may begin, best first unless the volume says otherwise (`foreground`)."""
-        if self.how.sampler == "grid":
-            return self._tile(row, place)[None]
+    def of_volume(self, row: int, turn: int) -> np.ndarray:
+        """int32 (patches_per_volume, n, 3) of RAS+: where each patch may begin, best first unless the volume says otherwise.
+
+        Args:
+            row: of the table.
+            turn: how many volumes the training has opened before this one; it seeds what is drawn.
+        """
+        per, rng = self.how.patches_per_volume, np.random.default_rng(np.random.SeedSequence([self.seed, turn, 0x9A7C]))
+        if self.how.sampler == "grid":  # the tiles in an order drawn anew, over and over
+            order = rng.permutation(len(self.tiles[row]))
+            return self.tiles[row][np.resize(order, per)][:, None].astype(np.int32)
         count = CANDIDATES if self.how.sampler == "foreground" else 1
-        free = tf.gather(self.shapes, row) - self.size
-        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(place, tf.int64)])
-        drawn = tf.random.stateless_uniform((count, 3), seed)
-        starts = tf.cast(tf.floor(drawn * tf.cast(tf.maximum(free, 0) + 1, tf.float32)), tf.int32)
+        free = self.shapes[row] - self.size
+        drawn = rng.integers(0, np.maximum(free, 0) + 1, (per, count, 3))
         # where the patch is larger than the volume it lies about its middle
-        return tf.where(free < 0, free // 2, tf.minimum(starts, tf.maximum(free, 0)))
-
-    def _tile(self, row, place):
-        """The n-th of the volume's tiles in an order drawn for this volume and epoch."""
-        turn, number = place // self.how.patches_per_volume, place % self.how.patches_per_volume
-        count = tf.gather(self.counts, row)
-        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(turn, tf.int64)])
-        order = tf.argsort(tf.random.stateless_uniform((count,), seed))
-        which = tf.gather(order, tf.cast(number, tf.int32) % count)
-        return tf.gather(self.tiles, tf.gather(self.firsts, row) + which)
+        return np.where(free < 0, free // 2, drawn).astype(np.int32)
 
 
-def volumes_left(rows: np.ndarray, how: Patches, *, epoch: int, first: int) -> tuple[np.ndarray, np.ndarray, np.int64]:
+def volumes_left(rows: np.ndarray, how: Patches, *, epoch: int, first: int) -> tuple[np.ndarray, np.ndarray, int]:
     """The volumes that an epoch still has to cut after `first` patches.
 
     Returns:
-        int64 (m,) rows, int64 (m,) the place of each one's first patch, and how many patches of these volumes are already done with.
+        int64 (m,) rows, int64 (m,) the turn of each, and how many patches of these volumes are already done with.
     """
     together = how.volumes_mixed * how.patches_per_volume
-    begin = first // together * how.volumes_mixed
-    ordinals = np.arange(begin, len(rows))
-    places = (epoch * len(rows) + ordinals) * how.patches_per_volume
-    return rows[ordinals].astype(np.int64), places.astype(np.int64), np.int64(first % together)
+    ordinals = np.arange(first // together * how.volumes_mixed, len(rows))
+    return rows[ordinals].astype(np.int64), epoch * len(rows) + ordinals, first % together
 
 
-def stream(rows: np.ndarray, how: Patches, *, epoch: int, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """int64 (m,) row and int64 (m,) place of each patch of an epoch, from patch number `first` on.
-
-    Args:
-        rows: int64 (n,), the epoch's order of volumes.
-        how: `patches_per_volume` and `volumes_mixed` count.
-        epoch: from 0.
-        first: patches that the epoch has already given.
-    """
-    left, places, done = volumes_left(rows, how, epoch=epoch, first=first)
+def stream(left: int, how: Patches, done: int) -> tuple[np.ndarray, np.ndarray]:
+    """int64 (m,) which of `left` volumes, and int64 (m,) which of its patches, in the order they come; the first `done` are left away."""
     numbers = np.arange(how.patches_per_volume)[:, None]
-    groups = [slice(g, g + how.volumes_mixed) for g in range(0, len(left), how.volumes_mixed)]
-    found = [np.broadcast_arrays(left[None, g], places[None, g] + numbers) for g in groups]
-    whole = [np.concatenate([part[i].ravel() for part in found] or [np.zeros(0, np.int64)]) for i in (0, 1)]
-    return whole[0][done:].astype(np.int64), whole[1][done:].astype(np.int64)
+    groups = [np.arange(g, min(g + how.volumes_mixed, left))[None] for g in range(0, left, how.volumes_mixed)]
+    found = [np.broadcast_arrays(group, numbers) for group in groups]
+    volume, number = (np.concatenate([part[i].ravel() for part in found] or [np.zeros(0, int)]) for i in (0, 1))
+    return volume[done:], number[done:]

@@ -45,6 +45,7 @@ def make(table: Table, root, config: Config, order: Order | None, *, epoch=0, st
     told = found.map(lambda blocks, rows, weights: (blocks, {n: tf.gather(v, rows) for n, v in truth.items()}, weights))
     options = tf.data.Options()
     options.deterministic = True
+    options.autotune.enabled = False  # every number is set here; its bookkeeping costs time with each patch
     options.threading.private_threadpool_size = 2 * CORES
     return told.prefetch(2).with_options(options)
 
@@ -60,86 +61,92 @@ def _trained(order: Order, config: Config, plan, store, reader, size: int, where
     epoch, step, shard = where
     how = config.input.patches
     starts = patches.Starts(plan.shapes, config.input.size, how, config.train.seed) if how else None
-    middles = tf.constant(volume_grid.middle(plan.shapes, config.input.size), tf.int32)
-
-    def candidates(row, place):
-        return starts.candidates(row, place) if how else tf.gather(middles, row)[None]
+    candidates = patches.CANDIDATES if how and how.sampler == "foreground" else 1
+    together = how is not None and not store and shard[1] == 1  # a volume is decoded once for all its patches
 
     def begin(_):
         here = [tf.cast(epoch, tf.int64), tf.cast(step, tf.int64)]
-        if how is None or store or shard[1] > 1:
-            rows, places = tf.numpy_function(_numbers(order, config, shard), here, (tf.int64, tf.int64))
-            return _slices(rows, places)
-        rows, places, done = tf.numpy_function(_opened(order, config), here, (tf.int64, tf.int64, tf.int64))
-        return _patched(_slices(rows, places), reader, candidates, how).skip(tf.ensure_shape(done, ()))
+        if not together:
+            rows, tried = tf.numpy_function(_blocks(order, config, plan, starts, shard), here, (tf.int64, tf.int32))
+            return _slices(rows, tf.ensure_shape(tried, (None, candidates, 3)))
+        rows, tried, done = tf.numpy_function(_opened(order, config, starts), here, (tf.int64, tf.int32, tf.int64))
+        opened = _slices(rows, tf.ensure_shape(tried, (None, how.patches_per_volume, candidates, 3)))
+        return _patched(opened, reader, how).skip(tf.ensure_shape(done, ()))
 
     drawn = tf.data.Dataset.range(1).flat_map(begin)
     if store:
-        ready = drawn.map(lambda row, place: (row, candidates(row, place))).batch(size, drop_remainder=True)
-        return ready.map(lambda rows, tried: (store.blocks(rows, tried), rows, tf.ones(size)), num_parallel_calls=CORES)
-    if how is None or shard[1] > 1:
-        drawn = drawn.map(
-            lambda row, place: _one(reader, reader.decode(row), row, candidates(row, place)), num_parallel_calls=CORES
+        batched = drawn.batch(size, drop_remainder=True)
+        return batched.map(
+            lambda rows, tried: (store.blocks(rows, tried), rows, tf.ones(size)), num_parallel_calls=CORES
         )
-    return drawn.batch(size, drop_remainder=True)
+    if together:
+        cut = drawn.map(lambda volume, row, tried: _one(reader, volume, row, tried), num_parallel_calls=CORES)
+    else:
+        cut = drawn.map(lambda row, tried: _one(reader, reader.decode(row), row, tried), num_parallel_calls=CORES)
+    return cut.batch(size, drop_remainder=True).map(
+        lambda cuts, scales, rows: (reader.normalised(cuts, scales), rows, tf.ones(size)), num_parallel_calls=CORES
+    )
 
 
-def _numbers(order: Order, config: Config, shard):
-    """A function of (epoch, step): rows and places of this process's share of what is left of the epoch."""
+def _blocks(order: Order, config: Config, plan, starts, shard):
+    """A function of (epoch, step): rows (m,) and candidate starts (m, n, 3) of this process's share of what is left of the epoch."""
     (index, count), how, batch = shard, config.input.patches, config.train.batch_size
-    steps = steps_an_epoch(order, config)
+    middles = volume_grid.middle(plan.shapes, config.input.size).astype(np.int32)
 
-    def numbers(epoch, step):
+    def blocks(epoch, step):
         if how is None:
-            rows = order.batches(int(epoch), batch, step=int(step))
-            places = (int(epoch) * steps + int(step)) * batch + np.arange(rows.size).reshape(rows.shape)
+            rows = order.batches(int(epoch), batch, step=int(step)).reshape(-1)
+            tried = middles[rows][:, None]
         else:
-            volumes = np.resize(order.epoch(int(epoch)), order.length())
-            rows, places = patches.stream(volumes, how, epoch=int(epoch), first=int(step) * batch)
-            whole = (steps - int(step)) * batch
-            rows, places = rows[:whole].reshape(-1, batch), places[:whole].reshape(-1, batch)
-        return rows[:, index::count].reshape(-1), places[:, index::count].reshape(-1)
+            volumes, of_volumes, done = _opened(order, config, starts)(epoch, step)
+            which, number = patches.stream(len(volumes), how, int(done))
+            rows, tried = volumes[which], of_volumes[which, number]
+        whole = len(rows) // batch * batch
+        mine = np.arange(whole).reshape(-1, batch)[:, index::count].reshape(-1)
+        return rows[mine].astype(np.int64), tried[mine]
 
-    return numbers
+    return blocks
 
 
-def _opened(order: Order, config: Config):
-    """A function of (epoch, step): the volumes that are still to be cut, the place of each one's first patch, and how many patches of
-    the first few are done with."""
+def _opened(order: Order, config: Config, starts: patches.Starts):
+    """A function of (epoch, step): the volumes that are still to be cut (m,), the candidate starts of all their patches (m, p, n, 3), and
+    how many patches of the first few are done with."""
     how, batch = config.input.patches, config.train.batch_size
 
-    def volumes(epoch, step):
+    def opened(epoch, step):
         found = np.resize(order.epoch(int(epoch)), order.length())
-        return patches.volumes_left(found, how, epoch=int(epoch), first=int(step) * batch)
+        rows, turns, done = patches.volumes_left(found, how, epoch=int(epoch), first=int(step) * batch)
+        tried = [starts.of_volume(int(row), int(turn)) for row, turn in zip(rows, turns, strict=True)]
+        return rows, np.stack(tried), np.int64(done)
 
-    return volumes
-
-
-def _slices(*columns) -> tf.data.Dataset:
-    return tf.data.Dataset.from_tensor_slices(tuple(tf.ensure_shape(column, (None,)) for column in columns))
+    return opened
 
 
-def _patched(opened: tf.data.Dataset, reader: Reader, candidates, how) -> tf.data.Dataset:
-    """(patch, row, 1): one patch from each of the volumes that are open, in turn; each volume is decoded once."""
+def _slices(rows, tried) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices((tf.ensure_shape(rows, (None,)), tried))
 
-    def cut(row, place):
-        volume = tf.data.Dataset.from_tensors(row).map(reader.decode)
-        numbers = tf.data.Dataset.range(how.patches_per_volume)
-        return volume.flat_map(
-            lambda voxels: numbers.map(lambda n: _one(reader, voxels, row, candidates(row, place + n)))
-        )
 
+def _patched(opened: tf.data.Dataset, reader: Reader, how) -> tf.data.Dataset:
+    """(volume, row, candidates) of each patch: one from each of the volumes that are open, in turn; each volume is decoded once.
+
+    Volumes go on by reference. While those of one group are cut, the next ones are decoded.
+    """
+
+    def patches_of(volume, row, tried):
+        return tf.data.Dataset.range(how.patches_per_volume).map(lambda number: (volume, row, tried[number]))
+
+    ahead = opened.map(lambda row, tried: (reader.decode(row), row, tried), num_parallel_calls=CORES)
     mixed = how.volumes_mixed
-    return opened.interleave(cut, cycle_length=mixed, num_parallel_calls=min(mixed, CORES), deterministic=True)
+    return ahead.prefetch(mixed).interleave(patches_of, cycle_length=mixed, num_parallel_calls=None)
 
 
 def _one(reader: Reader, volume: Voxels, row, tried):
-    """The block at the first of the tried starts whose middle is foreground, or else at the first."""
+    """The block at the first of the tried starts whose middle is foreground, or else at the first: cut, its line, its row."""
     start = tried[0]
     if tried.shape[0] != 1:
         inside = reader.at(volume, tried + tf.constant([s // 2 for s in reader.size], tf.int32))
         start = tried[tf.argmax(tf.cast(inside, tf.int32), output_type=tf.int32)]
-    return reader.block(volume, start), row, tf.ones(())
+    return *reader.cut(volume, start), row
 
 
 def _judged(frame, config: Config, plan, store, reader, size: int) -> tf.data.Dataset:
@@ -155,8 +162,10 @@ def _judged(frame, config: Config, plan, store, reader, size: int) -> tf.data.Da
             edge = store.edge(row)
         else:
             voxels = reader.decode(row)
-            blocks = tf.map_fn(lambda start: reader.block(voxels, start), mine, fn_output_signature=tf.float32)
-            edge = reader.edge(voxels)
+            cuts, scales = tf.map_fn(
+                lambda start: reader.cut(voxels, start), mine, fn_output_signature=(reader.kind, tf.float32)
+            )
+            blocks, edge = reader.normalised(cuts, scales), reader.edge(voxels)
         weights = tf.ones(tf.shape(mine)[0])
         if config.input.patches is not None:
             shares = foreground_share(blocks, edge, masked=config.input.mask is not None)

@@ -172,7 +172,7 @@ def test_build_takes_what_is_switched_on():
 
 
 def test_build_knows_every_key_of_volumes():
-    keys = [key for key in Augment.model_fields if key not in (*PICTURES_ONLY, "mixup")]
+    keys = [key for key in Augment.model_fields if key not in (*PICTURES_ONLY, "mixup", "share")]
     layers = build(Augment(**dict.fromkeys(keys, 0.3)), seed=7, dimensions=3)
     assert [type(layer) for layer in layers] == list(VOLUMES)  # in the order of anatomy, scanner, intensity
     assert len({layer.seed for layer in layers}) == len({layer.name for layer in layers}) == len(VOLUMES)
@@ -180,6 +180,20 @@ def test_build_knows_every_key_of_volumes():
         assert {getattr(layer, name) for name in layer.strengths} == {0.3}, layer.name
     for key in keys:
         assert len(build(Augment(**{key: 0.1}), dimensions=3)) == 1, key
+
+
+def test_a_share_of_the_volumes_is_changed_and_the_others_are_left_alone():
+    """The mean judgement sees is of volumes as they are: about half of a large batch stays so, each for each step anew."""
+    volumes = np.random.default_rng(0).normal(size=(64, 6, 6, 6, 1)).astype("float32")
+    (layer,) = build(Augment(brightness=0.3), seed=1, dimensions=3)
+    assert layer.share == 0.5
+    same = [(np.asarray(layer(volumes, training=True)) == volumes).all(axis=(1, 2, 3, 4)) for _ in range(2)]
+    assert 0.3 < same[0].mean() < 0.7
+    assert (same[0] != same[1]).any()
+    (layer,) = build(Augment(brightness=0.3, share=1), seed=1, dimensions=3)
+    assert not (np.asarray(layer(volumes, training=True)) == volumes).all(axis=(1, 2, 3, 4)).any()
+    with pytest.raises(ValueError, match=r"`share`: expected a number in \(0, 1\], got 0"):
+        type(layer)(share=0)
 
 
 @pytest.mark.parametrize("key", VOLUMES_ONLY)

@@ -1,5 +1,6 @@
 """What the random layers of volumes share: masks, and each volume's own background, zero and spread."""
 
+import keras
 from keras import ops
 
 from medtf.augment.layer import RandomLayer
@@ -14,7 +15,11 @@ class VolumeLayer(RandomLayer):
     field that multiplies, a magnitude), it is the volume's lowest value: air, or the darkest tissue. What comes in from
     outside is the volume's `background`.
 
+    Judgement sees volumes as they are. One that is moved in every step, and so blurred in every step, teaches a network
+    that has never seen a sharp one: `share` leaves the others alone.
+
     Args:
+        share: of the volumes of a batch that are changed, in (0, 1]; drawn for each.
         seed: see `RandomLayer`.
         **kwargs: of `keras.layers.Layer`.
 
@@ -24,6 +29,24 @@ class VolumeLayer(RandomLayer):
     Output shape:
         As the input.
     """
+
+    def __init__(self, *, share: float = 1.0, seed: int | None = None, **kwargs):
+        super().__init__(seed=seed, **kwargs)
+        if not 0 < share <= 1:
+            raise ValueError(f"`share`: expected a number in (0, 1], got {share!r}")
+        self.share = float(share)
+
+    def call(self, volumes, training=False):
+        """The batch with a share of it changed where `training`, else the batch itself."""
+        changed = super().call(volumes, training=training)
+        if not training or self.idle or self.share == 1:
+            return changed
+        unit = keras.random.uniform((ops.shape(volumes)[0],), dtype="float32", seed=self.seed_generator)
+        return ops.where(by_volume(unit, "float32") < self.share, changed, volumes)
+
+    def get_config(self) -> dict:
+        """Strengths, seed and share."""
+        return {**super().get_config(), "share": self.share}
 
     def apply_mask(self, masks, draws: dict):
         """Masks or label volumes moved as `apply` moves the images of the same `draws`.
