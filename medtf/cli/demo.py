@@ -22,7 +22,7 @@ DEMOS = {
 )
 @click.option("--patients", type=click.IntRange(1), help="Synthetic people [default: 120 (ct), 200 (mri)].")
 @click.option("--epochs", type=int, help="Epochs [default: the config's].")
-@click.option("--seed", default=0, show_default=True, help="Of the data, the split and the training.")
+@click.option("--seed", default=0, show_default=True, help="Of the data and the training.")
 def command(kind, out, patients, epochs, seed):
     """Make synthetic images, train on them, judge the model on people it has never seen, and write the report.
 
