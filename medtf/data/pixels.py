@@ -106,7 +106,11 @@ def read(root, row: dict) -> np.ndarray:
     return hounsfield(root, row) if row["modality"] == "CT" else intensity(root, row)
 
 
-def implausible_hounsfield(hu: np.ndarray) -> str:
+# transfer syntaxes that may blur a constant padding: JPEG baseline and extended, near-lossless JPEG-LS, JPEG 2000, HTJ2K
+LOSSY = {f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 203)}
+
+
+def implausible_hounsfield(hu: np.ndarray, *, lossy: bool = False) -> str:
     """Why these values cannot be a CT slice in HU, or an empty string.
 
     Catches what decodes without an error: garbage, a wrong intercept, inverted values. Limits are wide: 12-bit CT ends at 3071, metal
@@ -123,7 +127,11 @@ def implausible_hounsfield(hu: np.ndarray) -> str:
     darkest = float(np.percentile(hu[::4, ::4], 1))
     if darkest > -300:
         return f"no air: the darkest 1 % of the pixels read {darkest:.0f} HU; RescaleIntercept (0028,1052) looks wrong"
-    bright = float(np.mean(hu[::4, ::4] > 1500))
+    few = hu[::4, ::4]
+    deep = few[few < -1500]  # padding is one number there; air that was shifted twice is noise
+    if not lossy and deep.size > 0.05 * few.size and np.unique(deep, return_counts=True)[1].max() < 0.5 * deep.size:
+        return f"{deep.size / few.size:.0%} of the pixels are noise below -1500 HU: RescaleIntercept (0028,1052) looks applied twice"
+    bright = float(np.mean(few > 1500))
     if bright > 0.25:
         return f"{bright:.0%} of the pixels are above 1500 HU: inverted, or RescaleIntercept (0028,1052) looks wrong"
     return ""
@@ -162,7 +170,7 @@ def check(root, row: dict, volume: int | None = None) -> tuple[str, str]:
         values = read(root, row)
     except Exception as error:  # decoders raise many kinds (zlib's, struct's, Pillow's); each is a verdict on the file
         return "", f"cannot be decoded: {type(error).__name__}: {error}".splitlines()[0][:200]
-    reason = implausible_hounsfield(values) if row["modality"] == "CT" else ""
+    reason = implausible_hounsfield(values, lossy=row["syntax"] in LOSSY) if row["modality"] == "CT" else ""
     if not reason and values.min() == values.max():
         reason = f"constant: every pixel is {values.min():g}"
     if reason:

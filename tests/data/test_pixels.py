@@ -17,11 +17,23 @@ def test_a_head_is_plausible():
     assert pixels.implausible_hounsfield(head()) == ""
 
 
+def test_padding_far_below_air_is_plausible_and_so_is_its_blur_by_a_lossy_compression():
+    padded = head()
+    padded[:16] = -2000
+    assert pixels.implausible_hounsfield(padded) == ""
+    blurred = padded + np.where(padded < -1500, np.random.default_rng(0).normal(0, 9, padded.shape), 0).astype(
+        np.float32
+    )
+    assert pixels.implausible_hounsfield(blurred, lossy=True) == ""
+    assert "applied twice" in pixels.implausible_hounsfield(blurred)
+
+
 @pytest.mark.parametrize(
     ("hu", "reason"),
     [
         (np.full((64, 64), -1000, np.float32), "constant: every pixel is -1000 HU"),
         (head() + 1024, "no air: .* RescaleIntercept"),  # the intercept was forgotten
+        (head() - 1024, "noise below -1500 HU: RescaleIntercept .* applied twice"),
         (2047 - head(), "no air"),  # 12 bits inverted: 4095 - stored
         (np.where(head() > 0, 2047 - head(), -1000), "above 1500 HU"),  # the same, in a round field of view
         (np.random.default_rng(0).uniform(-32768, 32767, (64, 64)).astype(np.float32), "lie outside -4096..8000 HU"),
