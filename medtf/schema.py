@@ -50,7 +50,9 @@ class Augment(Strict):
     erase: float = Field(0.0, ge=0, le=1)  # probability that a rectangle is erased
     mixup: float = Field(0.0, ge=0)  # alpha of the Beta distribution (Zhang 2018)
     # volumes only
-    share: float = Field(0.5, gt=0, le=1)  # of the volumes that each change below, or of rotate ... noise above, touches
+    share: float = Field(
+        0.5, gt=0, le=1
+    )  # of the volumes that each change below, or of rotate ... noise above, touches
     elastic: float = Field(0.0, ge=0)  # voxels: the largest displacement of a control point
     bias: float = Field(0.0, ge=0)  # largest coefficient of the bias field's polynomial, as in TorchIO
     gamma: float = Field(0.0, ge=0, lt=2)  # log of the exponent, uniform in +-

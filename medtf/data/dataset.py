@@ -70,7 +70,9 @@ def make(
 
     options = tf.data.Options()
     options.deterministic = True
-    options.autotune.enabled = False  # every number is set here; its thread held the end of each pass for up to a second
+    options.autotune.enabled = (
+        False  # every number is set here; its thread held the end of each pass for up to a second
+    )
     options.threading.private_threadpool_size = READERS
     size = config.train.batch_size // shard[1] if training else config.train.batch_size
     ready = rows.map(one, num_parallel_calls=READERS).batch(size, drop_remainder=training)
