@@ -27,7 +27,7 @@ def command(kind, out, patients, epochs, seed):
     """Make synthetic images, train on them, judge the model on people it has never seen, and write the report.
 
     ct: a haemorrhage classifier of head CT slices, about four minutes on two CPU cores. mri: age and sex from T1 volumes of the brain, about
-    six. Run it again and it starts afresh; OUT/data is made anew only when its settings changed.
+    as long. Run it again and it starts afresh; OUT/data is made anew only when its settings changed.
     """
     import shutil
     import time

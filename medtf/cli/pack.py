@@ -41,15 +41,15 @@ def command(config, out, root, dtype, overrides, check):
         raise AskedWronglyError(f"{out}: is a folder; expected the name of a file to write")
     show.quiet_tensorflow()
     from medtf import prepare, split
-    from medtf.data import keeping, pack, volume_grid
+    from medtf.data import decoding, pack, volume_grid
     from medtf.data.memory import words
 
     table = split.select(prepare.found_table(parsed, root, progress=show.progress), parsed.data.select)
     table = prepare.with_masks(table, root, parsed, show.say)
     grid, kind = volume_grid.plan(table.frame, parsed), None if dtype == "auto" else dtype
-    needed = keeping.size_of(table.frame, parsed, grid, kind)
+    needed = decoding.size_of(table.frame, parsed, grid, kind)
     show.say(
-        f"{show.counted(len(table), 'volume')} as {kind or keeping.kind_of(table.frame, parsed)}: {words(needed)} on disk"
+        f"{show.counted(len(table), 'volume')} as {kind or decoding.kind_of(table.frame, parsed)}: {words(needed)} on disk"
     )
     with paths.writing(out, left="what is packed stays in OUT.part, and the same command goes on there"):
         done = pack.write(table, root, parsed, out, kind=kind, progress=show.progress("pack"))

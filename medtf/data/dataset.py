@@ -42,8 +42,8 @@ def make(
         raise MedtfError(f"train.batch_size {config.train.batch_size} cannot be cut among {shard[1]} processes")
     if config.model.dimensions == 3:
         order = order_of(table, config) if training else None
-        if training:
-            steps_an_epoch(table, config)
+        if order:
+            _steps(order, config)
         return volumes.make(table, root, config, order, epoch=epoch, step=step, shard=shard)
     root, frame = str(root), table.frame
     volume = frame["read_kind"].str.startswith("nifti").to_numpy()

@@ -5,18 +5,16 @@ own, off by at most a 131,000th of the volume's range. One batch is one call, so
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from medtf.config import Config
-from medtf.data.normalise import STATISTICS, scale_of
+from medtf.data.normalise import clipped, of, scale_of
 
 OUTSIDE = -32_768  # of a masked volume: outside the mask; no voxel inside reaches it
 
 
-@dataclass(frozen=True)
 class Kept:
     """Volumes by row of a table.
 
@@ -26,72 +24,54 @@ class Kept:
         lines: float64 (n, 2), from what is kept to the voxel: kept * lines[0] + lines[1].
         values: float64 (n, 2), from the voxel to its value in the file's unit, for `normalise: none`.
         config: `input` counts.
-        touched: called with a row before it is read for the first time.
+        touched: called with a row before it is read.
     """
 
-    arrays: list[np.ndarray]
-    statistics: np.ndarray
-    lines: np.ndarray
-    values: np.ndarray
-    config: Config
-    touched: Callable[[int], None] | None = None
-
-    def __post_init__(self):
-        spec = self.config.input
-        every = zip(self.statistics, self.values, strict=True)
-        scales, limits = zip(*(scale_of(tf.constant(row), spec.normalise, *value) for row, value in every), strict=True)
-        scales = np.array([scale.numpy() for scale in scales], np.float64)
-        # voxel = kept * line[0] + line[1]; normalised = voxel * scale[0] + scale[1]
-        both = np.stack([scales[:, 0] * self.lines[:, 0], scales[:, 0] * self.lines[:, 1] + scales[:, 1]], axis=1)
-        edges = scales[:, 0] * self.statistics[:, STATISTICS.index("threshold")] + scales[:, 1]
+    def __init__(self, arrays, statistics, lines, values, config: Config, touched: Callable[[int], None] | None = None):
+        self.arrays, self.touched = arrays, touched
+        self.size, self.normalise = np.array(config.input.size), config.input.normalise
+        self.masked = config.input.mask is not None  # the volumes hold OUTSIDE where the mask was not
+        every = zip(statistics, values, strict=True)
+        scales = np.array([scale_of(tf.constant(row), self.normalise, *value) for row, value in every], np.float64)
+        gains, offsets = lines[:, 0], lines[:, 1]
+        # voxel = kept * gain + offset; normalised = voxel * scale[0] + scale[1]
+        both = np.stack([scales[:, 0] * gains, scales[:, 0] * offsets + scales[:, 1]], axis=1)
+        thresholds, lows = (of(statistics, name).astype(np.float64) for name in ("threshold", "low"))
         with tf.device("cpu"):
-            object.__setattr__(self, "_scales", tf.constant(both, tf.float32))
-            object.__setattr__(self, "_edges", tf.constant(edges, tf.float32))
-        object.__setattr__(self, "_limits", limits[0])
-        # the same edge in the units of what is kept, and the fill of what lies outside the volume
-        thresholds = self.statistics[:, STATISTICS.index("threshold")].astype(np.float64)
-        object.__setattr__(self, "_thresholds", (thresholds - self.lines[:, 1]) / self.lines[:, 0])
-        lows = self.statistics[:, STATISTICS.index("low")].astype(np.float64)
-        object.__setattr__(self, "_fills", np.round((lows - self.lines[:, 1]) / self.lines[:, 0]))
-
-    @property
-    def masked(self) -> bool:
-        """Do the volumes hold `OUTSIDE` where a mask was?"""
-        return self.config.input.mask is not None
+            self.scales = tf.constant(both, tf.float32)
+            self.edges = tf.constant(scales[:, 0] * thresholds + scales[:, 1], tf.float32)
+        # the same edge, and the fill of what lies outside the volume, in the units of what is kept
+        self.thresholds, self.fills = (thresholds - offsets) / gains, np.round((lows - offsets) / gains)
 
     def blocks(self, rows, tried) -> tf.Tensor:
         """Float32 (b, *size, 1), normalised; the start of each is the first of `tried`, int32 (b, k, 3), whose middle is foreground."""
         cut = tf.numpy_function(self._cut, [rows, tried], self.arrays[0].dtype, stateful=False)
-        cut = tf.ensure_shape(cut, (None, *self.config.input.size))
-        scale = tf.gather(self._scales, rows)[:, :, None, None, None]
-        values = tf.cast(cut, tf.float32) * scale[:, 0] + scale[:, 1]
-        if self.config.input.normalise in ("percentile", "minmax"):
-            values = tf.clip_by_value(values, self._limits[0], self._limits[1])
+        cut = tf.ensure_shape(cut, (None, *self.size))
+        scale = tf.gather(self.scales, rows)[:, :, None, None, None]
+        values = clipped(tf.cast(cut, tf.float32) * scale[:, 0] + scale[:, 1], self.normalise)
         if self.masked:
             values = tf.where(tf.equal(cut, tf.cast(OUTSIDE, cut.dtype)), 0.0, values)
         return values[..., None]
 
     def edge(self, row) -> tf.Tensor:
         """The normalised value above which a voxel is foreground."""
-        return tf.gather(self._edges, row)
+        return tf.gather(self.edges, row)
 
     def _cut(self, rows, tried) -> np.ndarray:
-        size = np.array(self.config.input.size)
-        found = np.empty((len(rows), *size), self.arrays[0].dtype)
+        found = np.empty((len(rows), *self.size), self.arrays[0].dtype)
         for place, (row, starts) in enumerate(zip(rows, tried, strict=True)):
             if self.touched:
                 self.touched(int(row))
-            array, start = self.arrays[row], starts[0]
+            start = starts[0]
             if len(starts) > 1:
-                start = starts[np.argmax(self._inside(row, starts + size // 2))]
-            fill = OUTSIDE if self.masked else self._fills[row]
-            _copy(array, start, size, found[place], fill)
+                start = starts[np.argmax(self._inside(row, starts + self.size // 2))]
+            _copy(self.arrays[row], start, self.size, found[place], OUTSIDE if self.masked else self.fills[row])
         return found
 
     def _inside(self, row, places) -> np.ndarray:
         array = self.arrays[row]
         values = array[tuple(np.clip(places, 0, np.array(array.shape) - 1).T)]
-        return values != OUTSIDE if self.masked else values > self._thresholds[row]
+        return values != OUTSIDE if self.masked else values > self.thresholds[row]
 
 
 def _copy(array: np.ndarray, start, size, out: np.ndarray, fill) -> None:

@@ -1,4 +1,4 @@
-"""Statistics of a volume's foreground, and the line that normalises its voxels: `voxel * a + b`, clipped to two limits.
+"""Statistics of a volume's foreground, and the line that normalises its voxels: `voxel * a + b`, clipped to [0, 1] where a range becomes it.
 
 The foreground is the mask where there is one, else what lies above a tenth of the robust range (Smith 2002, Hum Brain Mapp 17:143):
 `t = p2 + 0.1 (p98 - p2)`. Percentiles are of every 4th voxel on each axis, which for a million voxels is exact to a fraction of the noise.
@@ -43,7 +43,7 @@ def statistics(voxels, offsets, inside, wanted) -> tf.Tensor:
 
 
 def scale_of(known, normalise: str, slope, intercept):
-    """(float32 (2,) of a and b, float32 (2,) of the limits) for one way to normalise.
+    """Float32 (2,), a and b, for one way to normalise.
 
     Args:
         known: float32, as `statistics` gives them.
@@ -60,8 +60,17 @@ def scale_of(known, normalise: str, slope, intercept):
         low, high = (value["p005"], value["p995"]) if normalise == "percentile" else (value["low"], value["high"])
         gain = 1.0 / tf.maximum(high - low, 1e-6)
         line = (gain, -low * gain)
-    limits = (0.0, 1.0) if normalise in ("percentile", "minmax") else (float("-inf"), float("inf"))
-    return tf.stack([tf.cast(v, tf.float32) for v in line]), tf.constant(limits, tf.float32)
+    return tf.stack([tf.cast(v, tf.float32) for v in line])
+
+
+def of(known, name: str):
+    """One of the statistics, (...,), of `known`, (..., 7): NumPy or TensorFlow."""
+    return known[..., STATISTICS.index(name)]
+
+
+def clipped(values, normalise: str):
+    """Normalised values; those of a range to [0, 1] stay within it."""
+    return tf.clip_by_value(values, 0.0, 1.0) if normalise in ("percentile", "minmax") else values
 
 
 def _subsampled(voxels, offsets, kind=tf.float32):

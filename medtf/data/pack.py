@@ -8,6 +8,7 @@ line for each volume that stands in it.
 import hashlib
 import json
 import os
+import shutil
 import struct
 import zlib
 from collections.abc import Callable
@@ -16,7 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from medtf.config import Config
+from medtf.data.decoding import decoded, kind_of
 from medtf.data.kept import Kept
+from medtf.data.memory import words
 from medtf.data.volume_grid import Plan, plan
 from medtf.errors import AskedWronglyError, MedtfError
 from medtf.table import Table
@@ -39,13 +42,12 @@ def write(
     Raises:
         MedtfError: no room, or another pack's unfinished part is in the way.
     """
-    from medtf.data import keeping
-
     out, grid = Path(out), plan(table.frame, config)
-    kind = kind or keeping.kind_of(table.frame, config)
+    kind = kind or kind_of(table.frame, config)
     offsets = _offsets(grid, kind)
     part, journal = out.with_name(out.name + ".part"), out.with_name(out.name + ".part.done")
     head = {"schema": 1, "dtype": kind, "input": _spec(config), "paths": table.frame["path"].tolist()}
+    head["sources"] = _sources(table, root)
     done = _begun(part, journal, head)
     _room(out, int(offsets[-1]) - (part.stat().st_size if part.exists() else 0))
     todo = [number for number in range(len(table)) if number not in done]
@@ -55,7 +57,7 @@ def write(
             said.write(json.dumps({"head": _digest(head)}) + "\n")
         rest = table.frame.iloc[todo].reset_index(drop=True)
         some = Plan(grid.shapes[todo], grid.spacings[todo])
-        for place, volume in keeping.decoded(rest, root, config, some, kind) if todo else ():
+        for place, volume in decoded(rest, root, config, some, kind) if todo else ():
             number = todo[place]
             data = np.ascontiguousarray(volume.array)
             file.seek(int(offsets[number]))
@@ -123,7 +125,7 @@ def check(path) -> int:
     return len(arrays)
 
 
-def find(path, table: Table, config: Config, grid: Plan) -> Kept:
+def find(path, table: Table, root, config: Config, grid: Plan) -> Kept:
     """The packed volumes of a table's rows, memory-mapped; each is checked against its checksum when it is first read.
 
     Raises:
@@ -140,9 +142,9 @@ def find(path, table: Table, config: Config, grid: Plan) -> Kept:
     if absent:
         raise MedtfError(f"{path}: does not hold {absent[0]} ({len(absent)} such volumes): pack again")
     numbers = [where[name] for name in table.frame["path"]]
-    for number, shape in zip(numbers, grid.shapes, strict=True):
-        if index["shapes"][number] != shape.tolist():
-            raise MedtfError(f"{path}: {index['paths'][number]} has another size than when it was packed: pack again")
+    for number, source in zip(numbers, _sources(table, root), strict=True):
+        if index["sources"][number] != source:
+            raise MedtfError(f"{path}: {index['paths'][number]} has changed since it was packed: pack again")
     arrays = [_mapped(path, index, number) for number in numbers]
     volumes = [index["volumes"][number] for number in numbers]
     columns = [np.array([v[name] for v in volumes], kind) for name, kind in _COLUMNS.items()]
@@ -189,6 +191,16 @@ def _spec(config: Config) -> dict:
     return {"spacing_mm": list(spec.spacing_mm) if spec.spacing_mm else None, "volume": spec.volume, "mask": spec.mask}
 
 
+def _sources(table: Table, root) -> list[str]:
+    """What tells each volume's file from another one of its name: its size, and what its header says of voxels and place."""
+    # a mask's own columns come and go with the config, and the input's part of the index names the mask
+    described = sorted(name for name in table.frame if name.startswith("read_") and "mask" not in name)
+    rows = table.frame[described].itertuples(index=False, name=None)
+    sizes = [(Path(root) / name).stat().st_size for name in table.frame["path"]]
+    texts = ["|".join(map(str, (size, *row))) for size, row in zip(sizes, rows, strict=True)]
+    return [hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts]
+
+
 def _offsets(grid: Plan, kind: str) -> np.ndarray:
     """int64 (n + 1,): where each volume begins, and where the last one ends."""
     lengths = grid.shapes.prod(axis=1) * np.dtype(kind).itemsize
@@ -215,10 +227,6 @@ def _begun(part: Path, journal: Path, head: dict) -> dict[int, dict]:
 
 
 def _room(out: Path, needed: int) -> None:
-    import shutil
-
-    from medtf.data.memory import words
-
     out.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(out.parent).free
     if needed > free:

@@ -1,7 +1,7 @@
 """Which patches an epoch sees, and where they begin: integers alone, so that a resumed run sees what it would have seen.
 
-The stream of an epoch: volumes in the epoch's order, `volumes_mixed` of them open at once, one patch from each in turn. Each patch has a
-*place*, unique over the training, which seeds what is drawn for it.
+The stream of an epoch: volumes in the epoch's order, `volumes_mixed` of them open at once, one patch from each in turn. What is drawn for
+a volume's patches is seeded by its *turn*: how many volumes the training has opened before it.
 """
 
 import numpy as np

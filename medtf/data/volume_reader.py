@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from medtf.config import Config
 from medtf.data import masks, nifti_graph, resample
-from medtf.data.normalise import STATISTICS, scale_of, statistics
+from medtf.data.normalise import clipped, of, scale_of, statistics
 from medtf.data.volume_grid import Plan
 
 # Inflating and turning keep a core busy: more threads than cores would only hold more volumes in memory.
@@ -21,13 +21,12 @@ CORES = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") 
 
 
 class Voxels(NamedTuple):
-    """A decoded volume. Its normalised value is `voxels * scale[0] + scale[1]`, clipped to `limits`; outside `inside` (where masked) 0."""
+    """A decoded volume. Its normalised value is `voxels * scale[0] + scale[1]`; outside `inside` (where masked) 0."""
 
     voxels: tf.Tensor  # (z, y, x of the file) as stored, or float32 (x, y, z) in RAS+
     inside: tf.Tensor  # bool (x, y, z) of the mask, or (0, 0, 0) without one
     statistics: tf.Tensor  # float32, one a name in normalise.STATISTICS, in units of `voxels`
     scale: tf.Tensor  # float32 (2,)
-    limits: tf.Tensor  # float32 (2,)
     layout: tf.Tensor  # int32: which of the reader's layouts
 
 
@@ -70,8 +69,8 @@ class Reader:
         offsets = _choose(self.layouts, code, lambda layout: self._offsets(voxels, layout))  # of the subsample
         known = statistics(voxels, offsets, inside if self.masked else None, self.wanted)
         slope, intercept = (cells["read_slope"], cells["read_intercept"]) if self.native else (1.0, 0.0)
-        scale, limits = scale_of(known, self.spec.normalise, slope, intercept)
-        return Voxels(voxels, inside, known, scale, limits, code)
+        scale = scale_of(known, self.spec.normalise, slope, intercept)
+        return Voxels(voxels, inside, known, scale, code)
 
     def cut(self, volume: Voxels, start) -> tuple[tf.Tensor, tf.Tensor]:
         """A block in RAS+ as it is stored, (*size), and float32 (2,): the line that `normalised` makes of it.
@@ -83,26 +82,21 @@ class Reader:
             return _choose(
                 self.layouts, volume.layout, lambda layout: self._turned(volume, layout, start)
             ), volume.scale
-        low = tf.gather(volume.statistics, STATISTICS.index("low"))
+        low = of(volume.statistics, "low")
         cut = self._cut(volume.voxels, start, self.size, low)
         if not self.masked:
             return cut, volume.scale
-        values = self._clipped(cut * volume.scale[0] + volume.scale[1])
+        values = clipped(cut * volume.scale[0] + volume.scale[1], self.spec.normalise)
         inside = self._cut(volume.inside, start, self.size, False)
         return tf.where(inside, values, 0.0), tf.constant([1.0, 0.0])
 
     def normalised(self, cuts, scales) -> tf.Tensor:
         """Float32 (n, *size, 1) of stored blocks (n, *size) and their lines (n, 2): a batch at once costs less than one by one."""
         values = tf.cast(cuts, tf.float32)
-        if not self.plain:
+        if not self.plain and not self.masked:  # what is masked was normalised as it was cut
             scales = scales[:, :, None, None, None]
-            values = self._clipped(values * scales[:, 0] + scales[:, 1]) if not self.masked else values
+            values = clipped(values * scales[:, 0] + scales[:, 1], self.spec.normalise)
         return tf.ensure_shape(values, (None, *self.size))[..., None]
-
-    def _clipped(self, values):
-        if self.spec.normalise in ("percentile", "minmax"):
-            return tf.clip_by_value(values, 0.0, 1.0)
-        return values
 
     def at(self, volume: Voxels, places) -> tf.Tensor:
         """Bool (n,): is the voxel at each of `places`, int32 (n, 3) in RAS+, foreground (or inside the mask)?"""
@@ -113,7 +107,7 @@ class Reader:
         if self.native:
             places = _choose(self.layouts, volume.layout, lambda layout: _in_file(places, shape, layout))
         values = tf.cast(tf.gather_nd(volume.voxels, places), tf.float32)
-        return values > volume.statistics[STATISTICS.index("threshold")]
+        return values > of(volume.statistics, "threshold")
 
     def shape(self, volume: Voxels) -> tf.Tensor:
         """int32 (3,): voxels in RAS+."""
@@ -124,7 +118,7 @@ class Reader:
 
     def edge(self, volume: Voxels) -> tf.Tensor:
         """The normalised value above which a voxel is foreground."""
-        return volume.statistics[STATISTICS.index("threshold")] * volume.scale[0] + volume.scale[1]
+        return of(volume.statistics, "threshold") * volume.scale[0] + volume.scale[1]
 
     def whole(self, volume: Voxels) -> tf.Tensor:
         """The volume in RAS+, unscaled, in the type that `decode` gives it."""
@@ -172,7 +166,7 @@ class Reader:
             size = self.size[to]
             begins.append(shape[axis] - start[to] - size if layout.flips[to] else start[to])
             sizes.append(size)
-        low = tf.gather(volume.statistics, STATISTICS.index("low"))
+        low = of(volume.statistics, "low")
         cut = self._cut(volume.voxels, tf.stack(begins), sizes, tf.cast(low, volume.voxels.dtype))
         return nifti_graph.canonical(cut, layout)
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from test_volumes import LPS, SHAPE, blocks, config, head, table_of
 
 from medtf.cli.pack import command
-from medtf.data import dataset, keeping, pack
+from medtf.data import dataset, decoding, pack
 from medtf.errors import AskedWronglyError, MedtfError
 
 
@@ -29,7 +29,7 @@ def packed(volumes):
 
 def test_a_pack_is_as_large_as_was_said_but_for_its_index(packed):
     root, found, path = packed
-    said = keeping.size_of(found.frame, config(), pack.plan(found.frame, config()))
+    said = decoding.size_of(found.frame, config(), pack.plan(found.frame, config()))
     assert said == 4 * 20 * 24 * 18 * 2
     assert said <= path.stat().st_size <= said + 10_000
     assert not list(root.glob("*.part*"))
@@ -39,7 +39,7 @@ def test_a_pack_that_was_killed_goes_on_with_what_it_has(volumes, monkeypatch):
     root, found = volumes
     whole = root / "whole.pack"
     pack.write(found, root, config(), whole)
-    decoded = keeping.decoded
+    decoded = pack.decoded
 
     def killed(*args):
         for number, volume in decoded(*args):
@@ -47,11 +47,11 @@ def test_a_pack_that_was_killed_goes_on_with_what_it_has(volumes, monkeypatch):
                 raise KeyboardInterrupt
             yield number, volume
 
-    monkeypatch.setattr(keeping, "decoded", killed)
+    monkeypatch.setattr(pack, "decoded", killed)
     with pytest.raises(KeyboardInterrupt):
         pack.write(found, root, config(), root / "v.pack")
     assert not (root / "v.pack").exists()
-    monkeypatch.setattr(keeping, "decoded", decoded)
+    monkeypatch.setattr(pack, "decoded", decoded)
     journal = root / "v.pack.part.done"
     journal.write_text(journal.read_text() + '{"number": 2, "crc')  # a line that a kill has cut
     assert pack.write(found, root, config(), root / "v.pack")["resumed"] == 2
@@ -61,7 +61,7 @@ def test_a_pack_that_was_killed_goes_on_with_what_it_has(volumes, monkeypatch):
 
 def test_an_unfinished_pack_of_something_else_is_not_mixed_in(volumes, monkeypatch):
     root, found = volumes
-    monkeypatch.setattr(keeping, "decoded", lambda *_: iter(()))
+    monkeypatch.setattr(pack, "decoded", lambda *_: iter(()))
     with pytest.raises(KeyError):  # nothing came: the index cannot be written
         pack.write(found, root, config(), root / "v.pack")
     with pytest.raises(MedtfError, match="unfinished pack of other volumes, or for another input: remove it"):

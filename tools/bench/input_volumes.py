@@ -33,7 +33,7 @@ def resident_megabytes() -> float:
 BARE = resident_megabytes()
 
 from medtf.config import Config  # noqa: E402
-from medtf.data import dataset, keeping, pack, scan, volume_grid  # noqa: E402
+from medtf.data import dataset, decoding, keeping, pack, scan, volume_grid  # noqa: E402
 from medtf.table import Table  # noqa: E402
 
 PATCHES, BATCH, SIDE = 64, 16, 64
@@ -114,7 +114,7 @@ def main() -> None:
             again = measured(table, given.folder, packed)
             ours = {name: max(value, again[name]) for name, value in ours.items()}
     grid = volume_grid.plan(table.frame, experiment())
-    told = keeping.size_of(table.frame, experiment(keep="memory"), grid) / 1e6
+    told = decoding.size_of(table.frame, experiment(keep="memory"), grid) / 1e6
     print(f"{len(table)} volumes; kept in memory they are told to take {told:.0f} MB")
     for name, (speed, memory) in ours.items():
         beside = f"   {speed / max(others.values()):.2f} times the peer's best" if others else ""
