@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from medtf.errors import nearest
 from medtf.schema_data import Data, Input, Strict, Target, target
+from medtf.schema_evaluate import Evaluate
 
 
 class Model(Strict):
@@ -104,19 +105,6 @@ class Train(Strict):
     jit: Literal["auto"] | bool = "auto"
     checkpoint_minutes: float = Field(5.0, gt=0)
     seed: int = Field(0, ge=0)
-
-
-class Evaluate(Strict):
-    """How the model is judged."""
-
-    threshold: Literal["youden"] | float = "youden"  # chosen on the validation fold
-    prevalence: float | None = Field(
-        None, gt=0, lt=1
-    )  # of the first target, for predictive values beside those at the data's
-    replicates: int = Field(1000, ge=0)  # of the patient bootstrap
-    aggregate: Literal["max", "mean"] = "max"  # slices to a patient
-    subgroups: tuple[str, ...] | None = None  # columns by whose groups errors are given; None: sex, site, age if there
-    match_on: str = "auto"  # column on which positives and negatives are matched; auto: sex on foreground_ml; none
 
 
 class Track(Strict):

@@ -83,7 +83,7 @@ def _per_patient(frame: pd.DataFrame, config: Config, options: dict) -> dict:
         return patients, PatientBootstrap(patients["patient"], replicates=config.evaluate.replicates)
 
     targets, _ = _targets(config, gathered, options | {"per_patient": True})
-    return {"n": frame["patient"].nunique(), "aggregate": config.evaluate.aggregate, "targets": targets}
+    return {"n": frame["patient"].nunique(), "aggregate": config.evaluate.aggregate.text, "targets": targets}
 
 
 def _targets(config: Config, data, options: dict) -> tuple[dict, dict]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from medtf.config import Target
 from medtf.errors import MedtfError
+from medtf.schema_evaluate import Aggregate
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def sample(frame: pd.DataFrame, name: str, target: Target) -> Sample:
     return Sample(truth[known], prediction, np.flatnonzero(known), patients, int((~known).sum()))
 
 
-def per_patient(frame: pd.DataFrame, name: str, target: Target, aggregate: str) -> pd.DataFrame:
+def per_patient(frame: pd.DataFrame, name: str, target: Target, aggregate: Aggregate | str) -> pd.DataFrame:
     """One row a patient with a known label of this target: `row` (a running number), `patient`, prediction and label.
 
     Binary: `aggregate` (max or mean) of the probabilities, positive when any example is. Others: the mean of both.
@@ -78,8 +79,9 @@ def per_patient(frame: pd.DataFrame, name: str, target: Target, aggregate: str) 
     """
     predicted, label = columns(name, target), f"{name}_true"
     _need(frame, [*predicted, label])
+    how = Aggregate.of(aggregate).how
     groups = frame[frame[label].notna()].groupby("patient", sort=True)
-    probability = groups[predicted].agg(aggregate if target.kind == "binary" else "mean")
+    probability = groups[predicted].agg(how if target.kind == "binary" else "mean")
     truth = groups[label].agg("max" if target.kind == "binary" else "mean")
     gathered = probability.assign(**{label: truth}).reset_index()
     if target.kind == "multiclass":

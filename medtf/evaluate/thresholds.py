@@ -9,6 +9,7 @@ from sklearn.metrics import roc_curve
 
 from medtf.config import Target
 from medtf.evaluate.predictions import Sample, of_fold, per_patient, sample
+from medtf.schema_evaluate import Rule
 
 
 def choose(
@@ -27,7 +28,8 @@ def choose(
     Returns:
         {target: {"value", "rule", "fold", "n", "patients"}}; with `aggregate` also "per_patient", of the same form.
     """
-    chosen = {}
+    chosen, parsed = {}, Rule.of(rule)
+    rule = parsed.rule if parsed.value is None else parsed.value
     frame = of_fold(predictions_valid, "valid") if len(predictions_valid) else predictions_valid
     for name, target in targets.items():
         if target.kind != "binary":
