@@ -11,6 +11,7 @@ from medtf import audit, pipeline, split, split_report, table
 from medtf.config import Config
 from medtf.data import scan as scanning
 from medtf.errors import AskedWronglyError, MedtfError
+from medtf.oddities import odd_foregrounds
 
 Progress = Callable[[str], Callable[[int, int], None] | None]
 
@@ -132,6 +133,8 @@ def training_table(
     if config.data.select:
         say(f"selected {', '.join(f'{k} {v}' for k, v in config.data.select.items())}: {len(found):,} examples")
     found = _checked(found, root, config, jobs, progress, say)
+    for line in odd_foregrounds(found):
+        say(f"note: {line}")
     if config.data.split.stratify or config.data.split.uniform or config.data.split.leave_out:
         for line in split_report.describe(found):
             say(line)

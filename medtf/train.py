@@ -15,6 +15,7 @@ from medtf import pipeline, precision, predictions, prepare, runs, stages
 from medtf.beforehand import about_folds, about_norms, channels_of, keep_volumes, refuse_model, refuse_volumes, times
 from medtf.config import Config
 from medtf.data import dataset as data
+from medtf.data import keeping
 from medtf.data.labels import encode
 from medtf.data.wait import stamped
 from medtf.errors import AskedWronglyError, MedtfError, nearest
@@ -210,6 +211,7 @@ class Session:
         write_arrays(run.carried, kept, state)
         run.best.unlink(missing_ok=True)
         run.checkpoint_of(self.stage.number).unlink(missing_ok=True)
+        keeping.forget()  # a stage may want other voxels; it fills the memory anew
         return Session(self.whole, self.table, self.root, self.told, carried=(kept, state))
 
     def finish(self, run: runs.Run) -> runs.Run:
@@ -228,6 +230,7 @@ class Session:
         chosen = thresholds.choose(
             found, config.targets, config.evaluate.threshold, aggregate=config.evaluate.aggregate
         )
+        keeping.forget()
         speed = self.report.speed()
         run.write_json("environment.json", run.read_json("environment.json") | speed)
         run.write_json("thresholds.json", {"schema": runs.SCHEMA, "epoch": state["epoch"], "targets": chosen})

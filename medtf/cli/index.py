@@ -97,6 +97,7 @@ def _config(pipeline_name: str, config_name: str | None, overrides):
 def summary(found) -> list[str]:
     """Images, patients, labels, transfer syntaxes, and what was left out with its reasons, as lines."""
     from medtf.cli.show import counted
+    from medtf.oddities import odd_foregrounds
 
     frame = found.frame
     images = frame["path"].nunique()
@@ -116,7 +117,7 @@ def summary(found) -> list[str]:
         said.append("  no label file: the labels are unknown, and `medtf fit` will refuse the table")
     if found.meta.get("columns_left_out"):
         said.append(f"  columns left out, since they may name a person: {', '.join(found.meta['columns_left_out'])}")
-    said += [f"  {note}" for note in found.meta.get("notes", ())]
+    said += [f"  {note}" for note in (*found.meta.get("notes", ()), *odd_foregrounds(found))]
     if len(found.excluded):
         said.append(f"left out: {counted(len(found.excluded), 'file')}")
         said += [f"  {count:,} x {reason}" for reason, count in found.reasons().items()]

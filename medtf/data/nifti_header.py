@@ -128,7 +128,7 @@ def _described(raw: bytes, order: str, version: str) -> dict | str:
         affine = header.get_best_affine()
     except (HeaderDataError, ValueError, OverflowError) as error:
         return f"broken NIfTI header: {error}".splitlines()[0][:200]
-    reason = _not_a_volume(shape) or _no_geometry(affine, header)
+    reason = _not_a_volume(shape) or _no_geometry(affine, header) or _two_places(header)
     if reason:
         return reason
     if offset < len(raw):
@@ -179,6 +179,22 @@ def _no_geometry(affine: np.ndarray, header) -> str:
     if not 0 < steps.min() <= steps.max() < np.inf or abs(np.linalg.det(affine[:3, :3] / steps)) < 1e-3:
         return "broken NIfTI header: the affine is singular, so the axes have no directions"
     return ""
+
+
+def _two_places(header) -> str:
+    """Why sform and qform cannot both be true, or an empty string: one mirrors what the other does not, or turns an axis round.
+
+    A sform that leads into a template may differ from the scanner's qform by a rotation; never by which side is left.
+    """
+    if not (header["sform_code"] > 0 and header["qform_code"] > 0):
+        return ""
+    one, other = header.get_sform()[:3, :3], header.get_qform()[:3, :3]
+    if np.linalg.det(one) * np.linalg.det(other) > 0 and ((one * other).sum(axis=0) > 0).all():
+        return ""
+    from nibabel import aff2axcodes
+
+    named = ["".join(code or "?" for code in aff2axcodes(m)) for m in (header.get_sform(), header.get_qform())]
+    return f"sform says {named[0]} and qform {named[1]}: left and right may be swapped; find out which is true and write both alike"
 
 
 def _broken_gzip(full: Path, whole: int, needed: int) -> str:

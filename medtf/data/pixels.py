@@ -106,6 +106,9 @@ def read(root, row: dict) -> np.ndarray:
     return hounsfield(root, row) if row["modality"] == "CT" else intensity(root, row)
 
 
+# sides of a volume that a mask may reach: a brain that was scanned in a tight box may meet two or three, what lies around it meets all
+INVERTED = 5
+
 # transfer syntaxes that may blur a constant padding: JPEG baseline and extended, near-lossless JPEG-LS, JPEG 2000, HTJ2K
 LOSSY = {f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 203)}
 
@@ -153,9 +156,17 @@ def examine(root, row: dict, volume: int | None = None) -> tuple[str, str, float
     from medtf.data import masks
 
     try:
-        ml = nifti.foreground_ml(None, nifti.parse(row).spacing, masks.read(root, row))
+        mask = masks.read(root, row)
     except MedtfError as error:
         return "", f"mask {error}", math.nan
+    cut = masks.cut_faces(mask)
+    if len(cut) >= INVERTED:
+        return (
+            "",
+            f"mask {row['read_mask_path']}: reaches the edge of the volume at {', '.join(cut)}: inverted?",
+            math.nan,
+        )
+    ml = nifti.foreground_ml(None, nifti.parse(row).spacing, mask)
     return (found.digest, "", ml) if ml else ("", f"mask {row['read_mask_path']}: nothing is above 0", math.nan)
 
 

@@ -153,3 +153,17 @@ def test_the_real_masks_lie_on_their_images(shared):
         np.testing.assert_array_equal(graph, mask)
         assert 900 < nifti.foreground_ml(None, nifti.parse(row).spacing, mask) < 2000  # ml: the brains of adults
         assert masks.cut_faces(mask) == []
+
+
+def test_an_inverted_mask_is_left_out_by_the_pixel_pass(tmp_path):
+    grid = np.indices((20, 20, 20)) - 9.5
+    brain = ((grid**2).sum(axis=0) < 8**2).astype("uint8")
+    values = np.random.default_rng(0).integers(10, 200, brain.shape)
+    for name, mask in (("right", brain), ("wrong", 1 - brain)):
+        factory.nifti(tmp_path / f"{name}.nii", values)
+        factory.nifti(tmp_path / f"{name}_mask.nii", mask, dtype="uint8")
+    frame, _ = masks.attach(frame_of(tmp_path, "right.nii", "wrong.nii"), tmp_path, "{stem}_mask.nii")
+    right, wrong = (pixels.examine(tmp_path, row) for row in Rows(frame))
+    assert right[1] == ""
+    assert right[2] == pytest.approx(brain.sum() / 1000)
+    assert wrong[1].startswith("mask wrong_mask.nii: reaches the edge of the volume at left, right, posterior")

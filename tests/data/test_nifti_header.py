@@ -284,3 +284,22 @@ def test_a_picture_has_no_millilitres(tmp_path):
     digest, reason, ml = pixels.examine(tmp_path, row_of(tmp_path / "a.png"))
     assert (digest, reason) == pixels.check(tmp_path, row_of(tmp_path / "a.png"))
     assert np.isnan(ml)
+
+
+@pytest.mark.parametrize(
+    ("turn", "named"),
+    [
+        ([0, 0, 0], None),  # the same
+        ([0, 0, np.sin(np.pi / 24)], None),  # 15 degrees about z: a sform that was registered
+        ([0, 0, 1], "sform says RAS and qform LPS"),  # half a turn about z
+    ],
+)
+def test_a_sform_and_a_qform_that_turn_an_axis_round_are_refused(tmp_path, turn, named):
+    row = row_of(factory.nifti(tmp_path / "a.nii", VALUES, affine=np.eye(4), qform_code=1, quatern=turn))
+    assert row["excluded"].startswith(f"{named}: left and right may be swapped") if named else row["excluded"] == ""
+
+
+def test_a_sform_that_mirrors_the_qform_is_refused(tmp_path):
+    mirrored = np.diag([-1.0, 1, 1, 1])
+    row = row_of(factory.nifti(tmp_path / "a.nii", VALUES, affine=mirrored, qform_code=1, quatern=[0, 0, 0]))
+    assert row["excluded"].startswith("sform says LAS and qform RAS")

@@ -159,9 +159,13 @@ OBLIQUE = np.eye(4)
 OBLIQUE[:3, :3] = rotation(25, 0) @ rotation(-40, 1) @ rotation(170, 2) @ np.diag([1.0, 1.1, 2.5])
 OBLIQUE[:3, 3] = 12.5, -80.25, 3.0
 QUATERNION = {"quatern": [0.1, -0.7, 0.3], "qoffset": [5, 6, 7]}
+# the scanner's own place, a few degrees from where the sform lays the brain
+NEARBY = nib.quaternions.mat2quat(rotation(12, 0) @ OBLIQUE[:3, :3] / np.linalg.norm(OBLIQUE[:3, :3], axis=0))[
+    1:
+].tolist()
 HEADERS = {
     "sform": {"affine": OBLIQUE},
-    "sform before qform": {"affine": OBLIQUE, "qform_code": 1, **QUATERNION},
+    "sform before qform": {"affine": OBLIQUE, "qform_code": 1, "quatern": NEARBY, "qoffset": [5, 6, 7]},
     "qform": {"sform_code": 0, "qform_code": 1, **QUATERNION},
     "qform, left-handed": {"sform_code": 0, "qform_code": 2, "pixdim": [-1, 2, 3, 4, 1, 1, 1, 1], **QUATERNION},
     "qform, half a turn": {"sform_code": 0, "qform_code": 1, "quatern": [0, 1, 0]},
