@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from losses import value_and_gradient, values
 from sklearn.metrics import log_loss
 
 from medtf.config import Target, Train
@@ -32,18 +33,6 @@ ALL = {
     "huber": RegressionLoss("huber", 2),
 }
 every_loss = pytest.mark.parametrize("loss", ALL.values(), ids=ALL)
-
-
-def values(loss, y_true, y_pred):
-    return keras.ops.convert_to_numpy(loss.call(np.array(y_true, "float32"), np.array(y_pred, "float32")))
-
-
-def value_and_gradient(loss, y_true, y_pred):
-    y_pred = tf.constant(y_pred, "float32")
-    with tf.GradientTape() as tape:
-        tape.watch(y_pred)
-        value = loss(tf.constant(y_true, "float32"), y_pred)
-    return float(value), tape.gradient(value, y_pred).numpy()
 
 
 def test_binary_log_loss_is_that_of_scikit_learn():

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from losses import value_and_gradient, values
 from scipy import stats
 
 from medtf.config import Target, Train
@@ -19,18 +20,6 @@ ALL = {
     "gaussian": (GaussianLoss(12), np.array([[50, 10], [60, 3], [71, 20.0]])),
 }
 every_loss = pytest.mark.parametrize(("loss", "predictions"), ALL.values(), ids=ALL)
-
-
-def values(loss, y_true, y_pred):
-    return keras.ops.convert_to_numpy(loss.call(np.array(y_true, "float32"), np.array(y_pred, "float32")))
-
-
-def value_and_gradient(loss, y_true, y_pred):
-    y_pred = tf.constant(y_pred, "float32")
-    with tf.GradientTape() as tape:
-        tape.watch(y_pred)
-        value = loss(tf.constant(y_true, "float32"), y_pred)
-    return float(value), tape.gradient(value, y_pred).numpy()
 
 
 def soft(age, sigma=3):

@@ -4,15 +4,13 @@ Every byte follows from the seed: patient i draws from SeedSequence([seed, i]) a
 and the first ones stay the same when more are asked for.
 """
 
-import os
-import shutil
-from contextlib import closing
 from pathlib import Path
 
 import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from medtf.data.phantom import archive
 from medtf.data.phantom.dicom import image_id, slice_dataset, write_slice
 from medtf.data.phantom.flaws import FLAWS, add_flaws
 from medtf.data.phantom.scan import backdrop_of, draw_scan, labels_of, noise_of, render
@@ -83,33 +81,18 @@ def write(
     _check(
         out, patients=patients, seed=seed, slices=slices, matrix=matrix, prevalence=prevalence, flaws=flaws, jobs=jobs
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.parent / f".{out.name}.partial-{os.getpid()}"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        (partial / FOLDER).mkdir(parents=True)
+    with archive.whole(out) as partial:
+        (partial / FOLDER).mkdir()
         make = joblib.delayed(make_patient)
         asked = {"slices": slices, "matrix": matrix, "prevalence": prevalence, "shortcut": shortcut}
         tasks = (make(str(partial / FOLDER), seed, patient, **asked) for patient in range(patients))
-        done = []
-        results = joblib.Parallel(n_jobs=min(joblib.effective_n_jobs(jobs), patients), return_as="generator")(tasks)
-        with closing(results):  # an interrupt ends the workers before their folder goes
-            for rows in results:
-                done.append(rows)
-                if progress:
-                    progress(len(done))
+        done = archive.made(tasks, patients, jobs, progress)
         images = sorted(
             (row for rows in done for row in rows), key=lambda row: row[0]
         )  # the archive's order tells nothing
         lines = [f"{name}_{label},{labels[label]}" for name, labels in images for label in LABELS]
         (partial / TABLE).write_text("\n".join(["ID,Label", *lines]) + "\n", encoding="ascii", newline="\n")
         listed = add_flaws(partial, FOLDER, TABLE, [name for name, _ in images], seed) if flaws else []
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
-    except BaseException:  # Ctrl-C too: nothing half-written stays
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return {
         "patients": patients,
         "images": len(images),

@@ -10,9 +10,6 @@ the first ones stay the same when more are asked for. `truth.csv` holds what was
 (volumes in ml, lengths in mm); no pipeline reads it. How age and sex show, and how hard they are: `brain.py`.
 """
 
-import os
-import shutil
-from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -21,6 +18,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from medtf.data.phantom import archive
 from medtf.data.phantom.dicom import scrambled
 from medtf.data.phantom.mri_files import write_sheet, write_volume
 from medtf.data.phantom.mri_flaws import FLAWS, add_flaws
@@ -125,21 +123,11 @@ def write(
     """
     out = Path(out).resolve()
     _check(out, people, seed, spacing, skull, layout, flaws, missing, jobs)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.parent / f".{out.name}.partial-{os.getpid()}"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir()
+    with archive.whole(out) as partial:
         make = joblib.delayed(make_person)
         asked = {"spacing": spacing, "skull": skull, "layout": layout, "missing": missing}
         tasks = (make(str(partial), seed, number, **asked) for number in range(people))
-        done = []
-        results = joblib.Parallel(n_jobs=min(joblib.effective_n_jobs(jobs), people), return_as="generator")(tasks)
-        with closing(results):  # an interrupt ends the workers before their folder goes
-            for row in results:
-                done.append(row)
-                if progress:
-                    progress(len(done))
+        done = archive.made(tasks, people, jobs, progress)
         rows = [sheet_row(seed, number, person, layout) for number, person in enumerate(done)]
         pd.DataFrame(done).to_csv(partial / TRUTH, index=False, lineterminator="\n")
         listed = []
@@ -149,12 +137,6 @@ def write(
             with threadpool_limits(limits=1):
                 listed = add_flaws(partial, seed, files, rows, **asked)
         write_sheet(partial / (SHEET if layout == "ixi" else HOSPITAL_SHEET), rows)
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
-    except BaseException:  # Ctrl-C too: nothing half-written stays
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     sites = pd.Series([person["site"] for person in done]).value_counts().to_dict()
     counts = {kind: sum(kind in person["kinds"].split() for person in done) for kind in KINDS}
     women = sum(person["sex"] == "F" for person in done)
