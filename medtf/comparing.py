@@ -1,74 +1,78 @@
-"""compare(runs): two or more judged runs on the people that all of them predicted -> compare.json, compare.html, compare.png."""
+"""compare(runs): two or more judged runs on the same people -> compare.json, compare.html, compare.png."""
 
-import dataclasses
 from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 
+from medtf import comparing_people as people_of
 from medtf import runs
-from medtf.config import Config, Target
+from medtf.comparing_people import Side
+from medtf.config import Target
 from medtf.errors import AskedWronglyError, MedtfError, nearest
 from medtf.evaluate import compare_report
-from medtf.evaluate.compare import REPLICATES, compare
-from medtf.evaluate.compare_words import verdict
+from medtf.evaluate.compare import compare, enough_replicates
+from medtf.evaluate.compare_words import paragraph, verdict
 from medtf.evaluate.intervals import LEVEL, SEED
-from medtf.evaluate.predictions import of_fold, per_patient
-from medtf.table import FOLDS, Table
+from medtf.evaluate.paired_metrics import METRICS
+from medtf.evaluate.predictions import of_fold
+from medtf.table import FOLDS
 
-SCHEMA = 1
-FEWEST = 6  # below this the signed-rank test cannot reach 5 % whatever the errors are (2 / 2^5 = 0.06)
-
-
-@dataclasses.dataclass(frozen=True)
-class Side:
-    """One run of a comparison: its name there, and what was read from its folder."""
-
-    name: str
-    config: Config
-    table: Table
-    predictions: pd.DataFrame
-    leaks: list[str]
+SCHEMA = 2
 
 
-def compare_runs(folders, *, fold: str = "test", output=None, replicates: int = REPLICATES) -> tuple[dict, Path]:
-    """Compare judged runs on the people they have in common.
+def compare_runs(
+    folders,
+    *,
+    fold: str = "test",
+    common: bool = False,
+    metrics: tuple[str, ...] = (),
+    output=None,
+    replicates: int | None = None,
+) -> tuple[dict, Path]:
+    """Compare judged runs on the same people.
 
     Args:
         folders: at least two run folders, each judged on `fold`.
         fold: train, valid or test.
+        common: compare the people whom all runs have, where they were not judged on the same ones.
+        metrics: numbers to compare beside the usual ones (paired_metrics.METRICS); each is for the kinds of target that have it.
         output: folder to write to; None: `compare-A-B` beside the first run.
-        replicates: of the paired bootstrap.
+        replicates: of the paired bootstrap; None: 5,000, more for many runs.
     Returns:
         the content of compare.json (docs/metrics.md), and the folder it was written to.
     Raises:
-        AskedWronglyError: fewer than two runs, the same one twice, no such fold, or targets that differ.
-        MedtfError: a run that was not judged, other salts, folds that differ, or too few people in common.
+        AskedWronglyError: fewer than two runs, the same one twice, no such fold or metric, or targets that differ.
+        MedtfError: a run that was not judged, other salts, folds or people that differ, or too few people.
     """
     if fold not in FOLDS:
         raise AskedWronglyError(f"--split {fold}: {nearest(fold, FOLDS)}")
     sides = _read([Path(folder) for folder in folders], fold)
     folder = Path(output) if output else Path(folders[0]).parent / "-".join(["compare", *(s.name for s in sides)])
     runs.refuse_unwritable(folder, f"-o {folder}")
-    refuse_salts(sides)
-    refuse_folds(sides, fold)
-    shared, notes = shared_targets(sides)
+    people_of.refuse_salts(sides)
+    people_of.refuse_folds(sides, fold)
+    shared, notes = people_of.shared_targets(sides)
+    refuse_metrics(metrics, shared)
+    notes += _differently_judged(sides, shared)
+    replicates = enough_replicates(len(sides)) if replicates is None else replicates
     found, paired = {}, {}
     for name, target in shared.items():
-        people, counts = common_people(sides, name, target)
-        result = compare(people, [side.name for side in sides], target.kind, replicates=replicates)
-        notes += _other_truths(people, sides, name, target)
-        for pair in result["pairs"]:
-            pair["words"] = verdict(
-                name, target.kind, pair, result["runs"], people=len(people), pairs=len(result["pairs"])
-            )
-        found[name] = {"kind": target.kind, **counts, **result}
+        people, counts, said = people_of.same_people(
+            sides, name, target, sides[0].config.evaluate.aggregate, common=common
+        )
+        notes += said
+        found[name] = {"kind": target.kind, **counts, **_compared(people, sides, name, target, metrics, replicates)}
+        _say(name, found[name])
         paired[name] = people
     content = {
         "schema": SCHEMA,
         "split": fold,
+        "common": common,
+        "aggregate": sides[0].config.evaluate.aggregate.text,
         "runs": [_about(side) for side in sides],
         "targets": found,
+        "family": _family(len(sides)),
         "intervals": {
             "method": "paired percentile bootstrap over patients",
             "replicates": replicates,
@@ -83,81 +87,82 @@ def compare_runs(folders, *, fold: str = "test", output=None, replicates: int = 
     return content, folder
 
 
-def refuse_salts(sides: list[Side]) -> None:
-    """Hashes of one person differ under two salts: nobody would be found in both."""
-    salts = [side.table.meta.get("salt") for side in sides]
-    for side, salt in zip(sides[1:], salts[1:], strict=True):
-        if salt != salts[0]:
-            raise MedtfError(
-                f"{sides[0].name} and {side.name}: their tables were hashed with different salts"
-                f" ({salts[0] or 'unknown'} and {salt or 'unknown'}), so the same person cannot be found in both:"
-                " index both with one MEDTF_SALT"
+def refuse_metrics(asked: tuple[str, ...], targets: dict[str, Target]) -> None:
+    """A number that no target has shows before anything is computed.
+
+    Raises:
+        AskedWronglyError: the nearest of those there are.
+    """
+    kinds = dict.fromkeys(target.kind for target in targets.values())
+    there = dict.fromkeys(metric for kind in kinds for metric in METRICS[kind])
+    for name in asked:
+        if name not in there:
+            raise AskedWronglyError(
+                f"--metric {name}: no number of a {' or '.join(kinds)} target: {nearest(name, there)}"
             )
 
 
-def refuse_folds(sides: list[Side], fold: str) -> None:
-    """A person whom one run was judged on and the other was trained on makes the comparison unfair."""
-    for a in sides:
-        mine = set(a.table.frame.loc[a.table.frame["fold"] == fold, "patient"])
-        for b in sides:
-            theirs = b.table.frame[b.table.frame["patient"].isin(mine)]
-            for other in (name for name in FOLDS if name != fold):
-                count = theirs.loc[theirs["fold"] == other, "patient"].nunique()
-                if count:
-                    raise MedtfError(
-                        f"{a.name} and {b.name}: their folds differ: {count:,} of {len(mine):,} people of the {fold} fold of {a.name}"
-                        f" stand in the {other} fold of {b.name}; split all people once, and train both on that split"
-                    )
+def _compared(people: pd.DataFrame, sides: list[Side], name: str, target: Target, metrics, replicates: int) -> dict:
+    extra = tuple(metric for metric in metrics if metric in METRICS[target.kind])
+    names = [side.name for side in sides]
+    if target.kind != "binary":
+        about = {"classes": [str(label) for label in target.classes]} if target.kind == "multiclass" else {}
+        return about | compare(people, names, target.kind, extra=extra, replicates=replicates)
+    thresholds = {side.name: side.thresholds_of(name) for side in sides}
+    about = {
+        "positive": "1" if target.positive is None else str(target.positive),
+        "positives": int(people["truth_0"].sum()),
+        "thresholds": {run: each[0] if len(each) == 1 else each for run, each in thresholds.items()},
+    }
+    return about | compare(people, names, target.kind, extra=extra, replicates=replicates)
 
 
-def shared_targets(sides: list[Side]) -> tuple[dict[str, Target], list[str]]:
-    """Targets that every run has and that can be compared, and a note for each that is left out.
-
-    Raises:
-        AskedWronglyError: none, or one that means something else in another run.
-    """
-    names = [name for name in sides[0].config.targets if all(name in side.config.targets for side in sides)]
-    if not names:
-        each = "; ".join(f"{side.name}: {', '.join(side.config.targets)}" for side in sides)
-        raise AskedWronglyError(f"the runs have no target in common ({each})")
-    for name in names:
-        meant = [_meaning(side.config.targets[name]) for side in sides]
-        for side, one in zip(sides[1:], meant[1:], strict=True):
-            if one != meant[0]:
-                raise AskedWronglyError(
-                    f"target {name!r} differs: {meant[0]} in {sides[0].name}, {one} in {side.name}; it must mean the same"
-                )
-    every = dict.fromkeys(name for side in sides for name in side.config.targets)
-    notes = [f"{name} is not compared: not every run has it." for name in every if name not in names]
-    kinds = {name: sides[0].config.targets[name] for name in names}
-    notes += [f"{name} is not compared: it has several classes." for name in names if kinds[name].kind == "multiclass"]
-    shared = {name: target for name, target in kinds.items() if target.kind != "multiclass"}
-    if not shared:
-        raise AskedWronglyError("no target to compare: expected one with a unit, or a binary one, in every run")
-    return shared, notes
-
-
-def common_people(sides: list[Side], name: str, target: Target) -> tuple[pd.DataFrame, dict]:
-    """One row a person whom every run predicted and whose truth is known; and who is left out.
-
-    Returns:
-        columns `patient`, `prediction_i`, `truth_i` of run i; and {"people", "left_out": {run: people whom another run lacks}}.
-    """
-    aggregate = sides[0].config.evaluate.aggregate
-    gathered = [
-        per_patient(side.predictions, name, target, aggregate)
-        .set_index("patient")[[name, f"{name}_true"]]
-        .set_axis([f"prediction_{i}", f"truth_{i}"], axis=1)
-        for i, side in enumerate(sides)
-    ]
-    people = pd.concat(gathered, axis=1, join="inner").astype(float).reset_index()
-    left_out = {side.name: len(one) - len(people) for side, one in zip(sides, gathered, strict=True)}
-    if len(people) < FEWEST:
-        each = ", ".join(f"{side.name} has {len(one):,}" for side, one in zip(sides, gathered, strict=True))
-        raise MedtfError(
-            f"{name}: {len(people)} people in common ({each}); expected at least {FEWEST}: a paired test of fewer cannot tell anything"
+def _say(name: str, found: dict) -> None:
+    """Put the sentences into a target of compare.json."""
+    for pair in found["pairs"]:
+        pair["words"] = verdict(
+            name, found["kind"], pair, found["runs"], people=found["people"], pairs=len(found["pairs"])
         )
-    return people, {"people": len(people), "left_out": left_out}
+    found["words"] = paragraph(name, found)
+
+
+def _family(count: int) -> dict:
+    """What Holm's correction is over."""
+    pairs = count * (count - 1) // 2
+    if pairs == 1:
+        return {"pairs": 1, "words": "One pair: p_holm is p."}
+    return {
+        "pairs": pairs,
+        "words": f"p_holm is adjusted over the {pairs} pairs of runs, for each number and each test of each target by itself.",
+    }
+
+
+def _differently_judged(sides: list[Side], targets: dict[str, Target]) -> list[str]:
+    """Notes where the runs' configs judge in other ways: one way is taken for all."""
+    first, notes = sides[0], []
+    kinds = {target.kind for target in targets.values()}
+    taken = first.config.evaluate.aggregate.text
+    several = any(side.predictions["patient"].duplicated().any() for side in sides)
+    for side in sides:
+        judged = side.config.evaluate
+        if judged.aggregate.text != taken and several and "binary" in kinds:
+            notes.append(
+                f"A person's examples are gathered by {taken}, as {first.name} does; {side.name} was judged by {judged.aggregate.text},"
+                " and its threshold was chosen on that."
+            )
+    for side in sides:
+        if len(side.thresholds) > 1:
+            notes.append(
+                f"{side.name} is a cross-validation: {len(side.thresholds)} models answered, each for people it never saw; their answers are pooled."
+            )
+    corrected = [side.name for side in sides if _corrected(side)]
+    if corrected and kinds - {"regression"}:
+        notes.append(f"{', '.join(corrected)}: judged on corrected probabilities too; here the raw ones are compared.")
+    return notes
+
+
+def _corrected(side: Side) -> bool:
+    return side.config.evaluate.calibrate != "none" or side.config.evaluate.correct_prior
 
 
 def _read(folders: list[Path], fold: str) -> list[Side]:
@@ -166,10 +171,11 @@ def _read(folders: list[Path], fold: str) -> list[Side]:
     for a, b in combinations(folders, 2):
         if a.resolve() == b.resolve():
             raise AskedWronglyError(f"{b}: the same run stands twice")
-    return [_side(runs.finished(folder), name, fold) for folder, name in zip(folders, _names(folders), strict=True)]
+    return [_side(folder, name, fold) for folder, name in zip(folders, _names(folders), strict=True)]
 
 
-def _side(run: runs.Run, name: str, fold: str) -> Side:
+def _side(folder: Path, name: str, fold: str) -> Side:
+    run, children = _finished(folder)
     ask = f"judge it with `medtf evaluate {run.folder}{'' if fold == 'test' else f' --split {fold}'}` first"
     if not run.predictions.is_file() or not (run.folder / "metrics.json").is_file():
         raise MedtfError(f"{run.folder}: no predictions yet: {ask}")
@@ -180,7 +186,20 @@ def _side(run: runs.Run, name: str, fold: str) -> Side:
     judged = run.read_json("metrics.json")
     if judged.get("split") != fold:
         raise MedtfError(f"{run.folder}: its predictions are of the {judged.get('split')} fold: {ask}")
-    return Side(name, run.config(), run.table(), of_fold(predictions, fold), list(judged.get("leaks", [])))
+    thresholds = tuple(child.read_json("thresholds.json").get("targets", {}) for child in children)
+    leaks = list(judged.get("leaks", []))
+    return Side(name, run.config(), run.table(), of_fold(predictions, fold), leaks, thresholds)
+
+
+def _finished(folder: Path) -> tuple[runs.Run, list[runs.Run]]:
+    """The run, and those that predicted for it: itself, or of a cross-validation the run of each fold."""
+    if not runs.is_parent(folder):
+        run = runs.finished(folder)
+        return run, [run]
+    from medtf import folds  # brings the whole of training along
+
+    parent = folds.finished(folder)
+    return parent.run, parent.children()
 
 
 def _names(folders: list[Path]) -> list[str]:
@@ -189,30 +208,6 @@ def _names(folders: list[Path]) -> list[str]:
     if len(set(names)) < len(names):
         names = ["_".join(folder.resolve().parts[-2:]) for folder in folders]
     return [name if names.count(name) == 1 else f"{name}_{i + 1}" for i, name in enumerate(names)]
-
-
-def _meaning(target: Target) -> str:
-    """What a target means, without how it is learnt (the head)."""
-    if target.kind == "binary":
-        positive = "1" if target.positive is None else target.positive
-        return f"binary, positive {positive}"
-    return f"classes {', '.join(map(str, target.classes))}" if target.kind == "multiclass" else target.kind
-
-
-def _other_truths(people: pd.DataFrame, sides: list[Side], name: str, target: Target) -> list[str]:
-    """A note where runs know another truth of a person, as two scans at two ages give; a binary truth may not differ."""
-    notes = []
-    for i, side in enumerate(sides[1:], 1):
-        count = int(((people[f"truth_{i}"] - people["truth_0"]).abs() > 1e-3).sum())
-        if count and target.kind == "binary":
-            raise MedtfError(
-                f"{name}: {count:,} people are positive in one of {sides[0].name} and {side.name} and negative in the other: mend the tables"
-            )
-        if count:
-            notes.append(
-                f"{name}: {count:,} people have another true value in {side.name} than in {sides[0].name}; each error is against its own."
-            )
-    return notes
 
 
 def _about(side: Side) -> dict:

@@ -7,7 +7,7 @@ absolute error of 6.3 years (r 0.88, replication of Dartora 2024) and, on other 
 Files: `IXI012-HH-1211-T1.nii.gz` and `-MRA` (or `_T1`), in any folders; or `SUBJECT/3D_T1_*.nii.gz` and `SUBJECT/3D_TOF_*.nii.gz`. The
 sheet beside them is `IXI.xls`, else the one Excel file, else the one CSV. `data.columns` may say otherwise: `{sheet: ages.csv, patient: Code,
 age: Age at scan, sex: Gender, T1: "*_T1w.nii.gz", MRA: "*_tof.nii.gz"}`; further names make covariates. `data.select: {sequence: T1}` learns
-from one of the two; both have the same folds, so that `medtf compare` may set them side by side.
+from one of the two; both have the same folds, so that `medtf compare --common` may set them side by side.
 """
 
 import re

@@ -132,7 +132,7 @@ def test_two_sequences_of_the_same_people_are_compared(staged, data, tmp_path):
     run = train.fit(other, data, runs.new(tmp_path / "mra"))
     for one in (staged, run):
         judging.evaluate(one)
-    verdict, _ = comparing.compare_runs([staged.folder, run.folder], output=tmp_path / "compared")
+    verdict, _ = comparing.compare_runs([staged.folder, run.folder], common=True, output=tmp_path / "compared")
     assert "age" in json.dumps(verdict)
     folds = [dict(zip(t["patient"], t["fold"], strict=True)) for t in (staged.table().frame, run.table().frame)]
     assert folds[0] == folds[1]

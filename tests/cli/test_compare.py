@@ -1,4 +1,4 @@
-"""`medtf compare`: what it writes and says, and which runs it refuses to set against each other."""
+"""`medtf compare`: what it writes and says."""
 
 import json
 import re
@@ -10,7 +10,8 @@ from commands import names, refused
 
 from medtf.evaluate import plots
 
-BOTH = {"age": "regression", "sex": "binary"}
+BOTH = judged.BOTH
+SITE = {"site": {"classes": [0, 1, 2]}}
 
 
 @pytest.fixture
@@ -27,16 +28,11 @@ def _without_pictures(request, monkeypatch):
 
 @pytest.fixture
 def two(tmp_path):
-    """T1 better than TOF by two years; one person has no T1, another no TOF."""
-    who = judged.people(160)
-    tested = who.index[who["fold"] == "test"]
-    t1 = judged.write(tmp_path / "t1", who.drop(index=tested[0]), targets=BOTH)
-    tof = judged.write(tmp_path / "tof", who.drop(index=tested[1]), targets=BOTH, extra=2.0, seed=2)
-    return t1, tof
+    return judged.two(tmp_path)
 
 
 def test_it_writes_three_files_and_says_which_is_better(typed, two, pictures):
-    done = typed("compare", *two)
+    done = typed("compare", *two, "--common")
     assert done.returncode == 0, done.stderr
     folder = two[0].parent / "compare-t1-tof"
     assert names(folder) == {"compare.json", "compare.html", "compare.png"}
@@ -50,10 +46,11 @@ def test_it_writes_three_files_and_says_which_is_better(typed, two, pictures):
     assert content["targets"]["age"]["people"] == 78
     assert (folder / "compare.png").read_bytes().startswith(b"\x89PNG")
     assert {run["name"]: run["people"] for run in content["runs"]} == {"t1": 79, "tof": 79}
+    assert (content["schema"], content["common"], content["family"]["pairs"]) == (2, True, 1)
 
 
 def test_the_page_is_self_contained_and_says_the_same(typed, two, tmp_path):
-    assert typed("compare", *two, "-o", tmp_path / "out" / "here").returncode == 0
+    assert typed("compare", *two, "--common", "-o", tmp_path / "out" / "here").returncode == 0
     text = (tmp_path / "out" / "here" / "compare.html").read_text()
     content = json.loads((tmp_path / "out" / "here" / "compare.json").read_text())
     assert not re.search(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//""", text)
@@ -65,17 +62,28 @@ def test_the_page_is_self_contained_and_says_the_same(typed, two, tmp_path):
 
 def test_three_runs_stand_on_the_same_people(typed, two, tmp_path):
     third = judged.write(tmp_path / "third", judged.people(160), seed=3)
-    done = typed("compare", *two, third)
+    done = typed("compare", *two, third, "--common")
     assert done.returncode == 0, done.stderr
+    assert re.search(
+        r"Of 3 runs that predict age, \w+ has the lowest mean absolute error on the same 78 people", done.stdout
+    )
     assert "adjusted for 3 pairs" in done.stdout
     assert "note: sex is not compared: not every run has it." in done.stdout
+    content = json.loads((two[0].parent / "compare-t1-tof-third" / "compare.json").read_text())
+    assert content["family"] == {
+        "pairs": 3,
+        "words": "p_holm is adjusted over the 3 pairs of runs, for each number and each test of each target by itself.",
+    }
+    page = (two[0].parent / "compare-t1-tof-third" / "compare.html").read_text()
+    assert "Every run against every other" in page
+    assert page.count('class="n self"') == 3
 
 
 def test_every_key_stands_in_the_docs(typed, two, tmp_path):
     from test_repository import ROOT
 
     described = set(re.findall(r"`([a-z_0-9]+)`", (ROOT / "docs" / "metrics.md").read_text()))
-    assert typed("compare", *two, "-o", tmp_path / "out").returncode == 0
+    assert typed("compare", *two, "--common", "-o", tmp_path / "out").returncode == 0
 
     def keys(node):
         for child in node if isinstance(node, list) else ():
@@ -88,91 +96,85 @@ def test_every_key_stands_in_the_docs(typed, two, tmp_path):
     assert found - described - {"age", "sex", "t1", "tof", "value", "low", "high", "reason"} == set()
 
 
-def test_several_scans_of_a_person_are_one_person(typed, tmp_path):
+def test_calls_are_those_at_each_runs_stored_threshold(typed, tmp_path):
+    """At a threshold of 0 everybody is called positive: right are the positives."""
+    who = judged.people(120)
+    a, b = (judged.write(tmp_path / name, who, targets=BOTH, seed=seed) for seed, name in enumerate("ab"))
+    stored = {"targets": {"sex": {"value": 0.5, "per_patient": {"value": 0.0}}}}
+    (b / "thresholds.json").write_text(json.dumps(stored))
+    assert typed("compare", a, b, "-o", tmp_path / "out").returncode == 0
+    found = json.loads((tmp_path / "out" / "compare.json").read_text())["targets"]["sex"]
+    assert found["thresholds"] == {"a": 0.5, "b": 0.0}
+    test = found["pairs"][0]["mcnemar"]
+    assert test["both_right"] + test["only_b"] == found["positives"]
+    assert found["runs"]["b"]["accuracy"]["value"] == pytest.approx(found["positives"] / found["people"])
+    (b / "thresholds.json").write_text('{"targets": {}}')
+    assert typed("compare", a, b, "-o", tmp_path / "out").returncode == 0
+    found = json.loads((tmp_path / "out" / "compare.json").read_text())["targets"]["sex"]
+    assert (
+        found["pairs"][0]["mcnemar"]["reason"]
+        == found["runs"]["b"]["accuracy"]["reason"]
+        == "no threshold is stored in the run"
+    )
+    assert found["pairs"][0]["delong"]["p"] is not None
+
+
+def test_cross_validations_are_compared_on_their_pooled_answers(typed, tmp_path):
+    """Everybody is tested; each person is called by the threshold of the fold that tested it."""
+    who = judged.people(120)
+    a, b = (judged.cross_validation(tmp_path / name, who, seed=seed) for seed, name in enumerate("ab"))
+    done = typed("compare", a, b, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "note: a is a cross-validation: 3 models answered, each for people it never saw" in done.stdout
+    found = json.loads((tmp_path / "out" / "compare.json").read_text())["targets"]["sex"]
+    assert found["people"] == 120
+    assert found["thresholds"]["a"] == [0.0, 0.5, 1.1]  # fold 0 is called positive whole, fold 2 negative
+    answers = pd.read_parquet(a / "predictions.parquet")
+    right = (answers["sex"] >= answers["cv_fold"].map({0: 0.0, 1: 0.5, 2: 1.1})) == (answers["sex_true"] == 1)
+    assert found["runs"]["a"]["accuracy"]["value"] == pytest.approx(right.mean())
+
+
+def test_targets_of_several_classes_are_compared(typed, tmp_path):
+    who = judged.people(160)
+    a = judged.write(tmp_path / "a", who, targets=SITE, noise=0.1)
+    b = judged.write(tmp_path / "b", who, targets=SITE, extra=12.0, seed=2)
+    done = typed("compare", a, b, "--metric", "cohen_kappa", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"a predicts site better than b, by 0\.\d+ of accuracy\. On the same 80 people", done.stdout)
+    found = json.loads((tmp_path / "out" / "compare.json").read_text())["targets"]["site"]
+    assert found["compared"] == ["accuracy", "auc_macro", "log_loss", "cohen_kappa"]
+    assert found["classes"] == ["0", "1", "2"]
+    test = found["pairs"][0]["mcnemar"]
+    assert (test["only_a"] - test["only_b"]) / 80 == pytest.approx(found["pairs"][0]["accuracy"]["value"])
+
+
+def test_one_more_number(typed, two, tmp_path):
+    done = typed("compare", *two, "--common", "--metric", "f1", "--metric", "r2", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out" / "compare.json").read_text())["targets"]
+    assert found["sex"]["pairs"][0]["f1"]["p"] is not None
+    assert found["age"]["pairs"][0]["r2"]["value"] > 0
+    assert "r2" not in found["sex"]["pairs"][0]
+    line = refused(
+        typed("compare", *two, "--common", "--metric", "sensitivty"),
+        2,
+        "--metric sensitivty: no number of a regression or binary",
+    )
+    assert line.endswith("did you mean 'sensitivity'?")
+
+
+def test_what_was_judged_otherwise_is_noted(typed, tmp_path):
     who = judged.people(100)
-    a = judged.write(tmp_path / "a", who, scans=3)
-    b = judged.write(tmp_path / "b", who, seed=2)
+    a = judged.write(tmp_path / "a", who, targets=BOTH, scans=2)
+    b = judged.write(tmp_path / "b", who, targets=BOTH, scans=2, seed=2, aggregate="mean", calibrate="platt")
     done = typed("compare", a, b)
-    assert "age: 50 people of the test fold are in all runs" in done.stdout
-
-
-def test_folds_that_differ_are_refused_with_their_number(typed, tmp_path):
-    who = judged.people(120)
-    moved = who.copy()
-    tested = who.index[who["fold"] == "test"][:3]
-    moved.loc[tested, "fold"] = "train"
-    a, b = judged.write(tmp_path / "a", who), judged.write(tmp_path / "b", moved)
-    said = "a and b: their folds differ: 3 of 60 people of the test fold of a stand in the train fold of b"
-    refused(typed("compare", a, b), 1, said, "split all people once")
-    refused(typed("compare", b, a), 1, said)
-    assert names(tmp_path) == {"a", "b"}
-
-
-def test_people_whom_one_run_has_not_are_no_reason_to_refuse(typed, tmp_path):
-    who = judged.people(120)
-    a = judged.write(tmp_path / "a", who.iloc[:100])
-    b = judged.write(tmp_path / "b", who.iloc[30:], seed=2)
-    assert typed("compare", a, b).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("spoil", "code", "said"),
-    [
-        ({"salt": "two"}, 1, "hashed with different salts (one and two)"),
-        ({"salt": None}, 1, "hashed with different salts (one and unknown)"),
-        ({"targets": {"sex": "binary"}}, 2, "no target in common (a: age; b: sex)"),
-        ({"targets": {"age": "binary"}}, 2, "target 'age' differs: regression in a, binary, positive 1 in b"),
-        ({"split": "valid"}, 1, "its predictions are of the valid fold: judge it with `medtf evaluate"),
-    ],
-)
-def test_runs_that_cannot_be_compared(typed, tmp_path, spoil, code, said):
-    a = judged.write(tmp_path / "a", judged.people())
-    b = judged.write(tmp_path / "b", judged.people(), **spoil)
-    refused(typed("compare", a, b), code, said)
-
-
-def test_too_few_people_in_common(typed, tmp_path):
-    who = judged.people(120)
-    tested = who.index[who["fold"] == "test"]
-    a = judged.write(tmp_path / "a", who.drop(index=tested[5:]))
-    b = judged.write(tmp_path / "b", who)
-    refused(typed("compare", a, b), 1, "age: 5 people in common (a has 5, b has 60); expected at least 6")
-    c = judged.write(tmp_path / "c", who.drop(index=tested[6:]))
-    assert typed("compare", c, b).returncode == 0
-
-
-def test_a_run_that_was_not_judged_says_what_to_do(typed, tmp_path):
-    a, b = (judged.write(tmp_path / name, judged.people()) for name in "ab")
-    (b / "predictions.parquet").write_text("rubbish")
-    refused(typed("compare", a, b), 1, "predictions.parquet: damaged", f"judge it with `medtf evaluate {b}` first")
-    (b / "predictions.parquet").unlink()
-    refused(typed("compare", a, b), 1, f"{b}: no predictions yet: judge it with `medtf evaluate {b}` first")
-
-
-def test_asked_wrongly(typed, two, tmp_path):
-    refused(typed("compare"), 2, "Missing argument")
-    refused(typed("compare", two[0]), 2, "expected at least two run folders")
-    refused(typed("compare", two[0], two[0]), 2, "the same run stands twice")
-    refused(typed("compare", two[0], tmp_path / "no"), 2, "no such run folder")
-    refused(typed("compare", *two, "--split", "tset"), 2, "did you mean 'test'?")
-    (tmp_path / "file").touch()
-    refused(typed("compare", *two, "-o", tmp_path / "file"), 2, "is a file, not a folder")
-
-
-def test_another_truth_is_noted_or_refused(typed, tmp_path):
-    """A second scan two years later is another age; a person has one sex."""
-    who = judged.people()
-    a = judged.write(tmp_path / "a", who, targets=BOTH)
-    b = judged.write(tmp_path / "b", who.assign(age=who["age"] + 2), targets=BOTH)
-    done = typed("compare", a, b)
-    assert "note: age: 60 people have another true value in b than in a; each error is against its own." in done.stdout
-    c = judged.write(tmp_path / "c", who.assign(sex=1 - who["sex"]), targets=BOTH)
-    refused(typed("compare", a, c), 1, "sex: 60 people are positive in one of a and c and negative in the other")
+    assert "note: A person's examples are gathered by max, as a does; b was judged by mean" in done.stdout
+    assert "note: b: judged on corrected probabilities too; here the raw ones are compared." in done.stdout
 
 
 def test_a_leak_of_a_run_stands_above_everything(typed, two):
     (two[1] / "metrics.json").write_text(json.dumps({"split": "test", "leaks": ["1 patient in both"]}))
-    done = typed("compare", *two)
+    done = typed("compare", *two, "--common")
     assert done.stdout.startswith("LEAK: tof: 1 patient in both")
     assert "not to be trusted" in (two[0].parent / "compare-t1-tof" / "compare.html").read_text()
 
@@ -189,4 +191,4 @@ def test_unknown_truths_are_left_out(typed, two):
     found = pd.read_parquet(path)
     found.loc[20:29, "age_true"] = float("nan")
     found.to_parquet(path)
-    assert "left out: 1 of t1, 11 of tof" in typed("compare", *two).stdout
+    assert "left out: 1 of t1, 11 of tof" in typed("compare", *two, "--common").stdout
