@@ -20,7 +20,9 @@ class Rule(Strict):
     value: float | None = (
         None  # of sensitivity and specificity, in (0, 1]; of cost, above 0; of a fixed threshold, in [0, 1]
     )
-    prevalence: float | None = Field(None, gt=0, lt=1)  # of the people the model is meant for; rule `cost` alone
+    prevalence: float | None = Field(
+        None, gt=0, lt=1
+    )  # of the examples where the model is meant for (patients of several take the validation fold's); rule `cost` alone
 
     @classmethod
     def of(cls, value) -> "Rule":
