@@ -1,13 +1,18 @@
 """All figures that belong to one metrics.json, by the name of their file."""
 
+import re
 from collections.abc import Iterator
+from itertools import chain
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from medtf.config import Target
-from medtf.evaluate import plots, regression_plots
+from medtf.evaluate import decision_plots, fold_plots, group_plots, multiclass_plots, plots, regression_plots
 from medtf.evaluate.predictions import of_fold, per_patient, sample
+
+# of each target, from its section of metrics.json alone: (name, numbers) -> (kind, caption, figure) of what it holds
+TOPICS = (decision_plots.figures, group_plots.figures)
 
 
 def figures(
@@ -23,10 +28,20 @@ def figures(
     for name, numbers in metrics["targets"].items():
         if numbers["n"]:
             target = Target(kind=numbers["kind"], classes=tuple(numbers.get("classes", ())))
-            for kind, caption, figure in _DRAW[target.kind](frame, name, target, numbers, metrics["per_patient"]):
-                yield f"{kind}_{name}", name, caption, figure
+            drawn = _DRAW[target.kind](frame, name, target, numbers, metrics["per_patient"])
+            topics = chain.from_iterable(draw(name, numbers) for draw in TOPICS)
+            for kind, caption, figure in chain(drawn, topics):
+                yield _file(f"{kind}_{name}"), name, caption, figure
+    if "cross_validation" in metrics:
+        for kind, name, caption, figure in fold_plots.figures(metrics["cross_validation"]):
+            yield _file(kind), name, caption, figure
     if history is not None and len(history) and "loss" in history:
         yield "history", None, "Loss by epoch, on the training and the validation fold.", plots.history(history)
+
+
+def _file(name: str) -> str:
+    """A name that is one file in any folder: targets and columns come from untrusted tables."""
+    return re.sub(r"[^\w.-]+", "_", name)
 
 
 def _binary(frame, name, target, numbers, per):
@@ -35,16 +50,17 @@ def _binary(frame, name, target, numbers, per):
     if known.patients < len(known.truth):
         gathered = sample(per_patient(frame, name, target, per["aggregate"]), name, target)
         patients = gathered.truth, gathered.prediction, per["targets"][name]
+    meant = f"{name} = {numbers['positive']}"  # the positive class stands in every title
     if numbers["auc"]["value"] is not None:
         yield (
             "roc",
-            "ROC curve; the dot is the threshold.",
-            plots.roc(known.truth, known.prediction, numbers, title=f"ROC curve: {name}", patients=patients),
+            f"ROC curve, positive: {meant}; the dot is the threshold.",
+            plots.roc(known.truth, known.prediction, numbers, title=f"ROC curve: {meant}", patients=patients),
         )
         yield (
             "precision_recall",
-            "Precision over recall, per example.",
-            plots.precision_recall(known.truth, known.prediction, numbers, title=f"Precision and recall: {name}"),
+            f"Precision over recall, positive: {meant}; per example.",
+            plots.precision_recall(known.truth, known.prediction, numbers, title=f"Precision and recall: {meant}"),
         )
     cells = numbers["confusion"]
     counts, labels = (
@@ -53,16 +69,28 @@ def _binary(frame, name, target, numbers, per):
     )
     yield (
         "confusion",
-        "Counts and share of each row, per example.",
+        f"Counts and share of each row, per example; positive: {meant}.",
         plots.confusion(counts, labels, title=f"Confusion: {name}"),
     )
 
 
 def _multiclass(frame, name, target, numbers, per):
+    known = sample(frame, name, target)
+    if any(row["auc"]["value"] is not None for row in numbers["per_class"].values()):
+        yield (
+            "roc",
+            "ROC curve of each class against all others, per example.",
+            multiclass_plots.roc_per_class(known.truth, known.prediction, numbers, title=f"ROC curves: {name}"),
+        )
     yield (
         "confusion",
         "Counts and share of each row, per example.",
         plots.confusion(numbers["confusion"], numbers["classes"], title=f"Confusion: {name}"),
+    )
+    yield (
+        "classes",
+        "Sensitivity and precision of each class, per example, with intervals.",
+        multiclass_plots.calls_per_class(numbers, title=f"Calls of each class: {name}"),
     )
 
 
@@ -81,13 +109,6 @@ def _regression(frame, name, target, numbers, per):
                 known.truth, known.prediction, numbers["agreement"], title=f"Agreement: {name}"
             ),
         )
-    for column, rows in numbers.get("subgroups", {}).items():
-        if any(row["group"] is not None and row["bias"]["value"] is not None for row in rows):
-            yield (
-                f"by_{column}",
-                f"Error by {column}, with intervals over patients.",
-                regression_plots.by_group(rows, column, numbers, title=f"Error by {column}: {name}"),
-            )
 
 
 _DRAW = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}

@@ -54,7 +54,7 @@ def precision_recall(truth, probability, metrics: dict, *, title: str = "") -> F
         )
     at = metrics["sensitivity"]["value"], metrics["precision"]["value"]
     if None not in at:
-        axes.plot(*at, "o", ms=8, color=ORANGE, mec="white", label=f"threshold {metrics['threshold']['value']:.3g}")
+        axes.plot(*at, "o", ms=8, color=ORANGE, mec="white", label=_threshold(metrics))
     _unit_square(axes)
     legend(axes)
     return figure
@@ -83,7 +83,7 @@ def confusion(counts, labels, *, title: str = "") -> Figure:
             text,
             ha="center",
             va="center",
-            fontsize=12 if k < 4 else 8,
+            fontsize=12 if k < 4 else 10 if k < 6 else 8,
             color="white" if share[i, j] > 0.6 else INK,
         )
     names = [short(label) for label in labels]
@@ -142,8 +142,13 @@ def _roc_line(axes, truth, probability, metrics, *, colour, dashes, label) -> No
         ms=8,
         color=ORANGE if dashes == "-" else colour,
         mec="white",
-        label=f"threshold {metrics['threshold']['value']:.3g}",
+        label=_threshold(metrics),
     )
+
+
+def _threshold(metrics: dict) -> str:
+    value = metrics["threshold"]["value"]
+    return "each fold's threshold" if value is None else f"threshold {value:.3g}"  # none of its own: a cross-validation
 
 
 def _unit_square(axes) -> None:

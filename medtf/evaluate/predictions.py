@@ -11,7 +11,9 @@ import pandas as pd
 
 from medtf.config import Target
 from medtf.errors import MedtfError
+from medtf.evaluate.aggregate import gather
 from medtf.schema_evaluate import Aggregate
+from medtf.table import is_empty
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,15 @@ class Sample:
 def columns(name: str, target: Target) -> list[str]:
     """The columns that hold this target's prediction."""
     return [f"{name}_{i}" for i in range(target.units)] if target.kind == "multiclass" else [name]
+
+
+def class_names(target: Target) -> tuple[str, ...]:
+    """What the classes are called in the table, in the order of their codes: negative, positive; or the classes; none of a regression."""
+    if target.kind != "binary":
+        return tuple(str(label) for label in target.classes or ())
+    positive = "1" if target.positive is None else str(target.positive)
+    others = "0" if target.positive is None else f"not {positive}"
+    return others if target.negative is None else str(target.negative), positive
 
 
 def of_fold(predictions: pd.DataFrame, fold: str) -> pd.DataFrame:
@@ -74,18 +85,51 @@ def sample(frame: pd.DataFrame, name: str, target: Target) -> Sample:
 def per_patient(frame: pd.DataFrame, name: str, target: Target, aggregate: Aggregate | str) -> pd.DataFrame:
     """One row a patient with a known label of this target: `row` (a running number), `patient`, prediction and label.
 
-    Binary: `aggregate` (max or mean) of the probabilities, positive when any example is. Others: the mean of both.
-    Multiclass patients whose examples differ in class have no class of their own and are left out.
+    Binary: `aggregate` (max, mean, top k, noisy_or) of the probabilities; a patient is positive when any example is. Regression: the mean of
+    both. Multiclass: the mean of the probabilities, whatever `aggregate` says: the examples of a patient share one class, so there is no
+    single one to look for, and the largest probability of each class would no longer be a distribution. Patients whose examples differ in class
+    have no class of their own and are left out.
     """
+    return _gathered(frame, name, target, aggregate, ["patient"])
+
+
+def per_series(frame: pd.DataFrame, name: str, target: Target, aggregate: Aggregate | str) -> pd.DataFrame:
+    """The same with a row a series: `row`, `patient` (still the unit of the bootstrap), `series`, prediction and label.
+
+    Examples whose series is unknown are left out; a series of two patients is two.
+    """
+    _need(frame, ["series"])
+    return _gathered(frame[~is_empty(frame["series"])], name, target, aggregate, ["patient", "series"])
+
+
+def has_series(frame: pd.DataFrame) -> bool:
+    """Whether series are neither patients nor examples, so that numbers per series say something new."""
+    if "series" not in frame:
+        return False
+    known = frame[~is_empty(frame["series"])]
+    return known["patient"].nunique() < count_series(frame) < len(known)
+
+
+def count_series(frame: pd.DataFrame) -> int:
+    """How many series there are; unknown ones do not count."""
+    return len(frame.loc[~is_empty(frame["series"]), ["patient", "series"]].drop_duplicates())
+
+
+def _gathered(frame, name: str, target: Target, aggregate, keys: list[str]) -> pd.DataFrame:
     predicted, label = columns(name, target), f"{name}_true"
     _need(frame, [*predicted, label])
-    how = Aggregate.of(aggregate).how
-    groups = frame[frame[label].notna()].groupby("patient", sort=True)
-    probability = groups[predicted].agg(how if target.kind == "binary" else "mean")
-    truth = groups[label].agg("max" if target.kind == "binary" else "mean")
-    gathered = probability.assign(**{label: truth}).reset_index()
+    known = frame[frame[label].notna()]
+    groups = known.groupby(keys, sort=True)
+    codes, count = groups.ngroup().to_numpy(), groups.ngroups
+    rule = aggregate if target.kind == "binary" else "mean"
+    truth = known[label].to_numpy(np.float64)
+    first = np.unique(codes, return_index=True)[1]
+    gathered = known[keys].iloc[first].reset_index(drop=True)
+    gathered[predicted] = gather(known[predicted].to_numpy(np.float64), codes, count, rule)
+    gathered[label] = gather(truth, codes, count, "max" if target.kind == "binary" else "mean")
     if target.kind == "multiclass":
-        gathered = gathered[(groups[label].nunique() == 1).to_numpy()].reset_index(drop=True)
+        one_class = gather(truth, codes, count, "max") == -gather(-truth, codes, count, "max")
+        gathered = gathered[one_class].reset_index(drop=True)
     return gathered.assign(row=range(len(gathered)))
 
 

@@ -1,9 +1,9 @@
-"""Figures of a target with a unit: predicted over true, Bland-Altman, and the error of each group."""
+"""Figures of a target with a unit: predicted over true, and Bland-Altman."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from medtf.evaluate.drawing import BLUE, GREY, INK, ORANGE, legend, new_axes, range_text, short
+from medtf.evaluate.drawing import BLUE, GREY, INK, ORANGE, legend, new_axes, range_text
 from medtf.evaluate.metrics import as_text
 
 
@@ -56,45 +56,6 @@ def bland_altman(truth, predicted, agreement: dict, *, title: str = "") -> Figur
     return figure
 
 
-def by_group(rows: list[dict], column: str, metrics: dict, *, title: str = "") -> Figure:
-    """Mean absolute error and mean error of each group, with intervals and the number of people.
-
-    Args:
-        rows: `subgroups[column]` of the target's section of metrics.json. metrics: that section, for the line of all.
-        column: what the groups are groups of.
-    """
-    rows = [row for row in rows if row["group"] is not None]
-    figure, axes = new_axes(
-        title or f"Error by {column}", "In the target's unit", "", size=(4.8, 1.9 + 0.62 * len(rows))
-    )
-    names = (("mean_absolute_error", BLUE, "o", -0.13), ("bias", ORANGE, "D", 0.13))
-    for key, colour, marker, shift in names:
-        label = {"mean_absolute_error": "mean absolute error", "bias": "mean error (predicted - true)"}[key]
-        for i, row in enumerate(rows):
-            _interval(axes, row[key], i + shift, colour, marker)
-        axes.plot([], [], marker, color=colour, label=label)
-    whole = metrics["mean_absolute_error"]
-    axes.axvline(whole["value"], color=BLUE, lw=1, ls="--", label=f"mean absolute error of all {as_text(whole)}")
-    axes.axvline(0, color=GREY, lw=1)
-    few = [i for i, row in enumerate(rows) if row["bias"]["value"] is None]
-    for i in few:
-        axes.text(0.02, i, "too few people", transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=GREY)
-    axes.set_yticks(range(len(rows)), [f"{short(row['group'])}\nn {row['patients']:,}" for row in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.grid(visible=False, axis="y")
-    drop = 0.5 / (0.77 * figure.get_figheight())  # half an inch below the axes, however high they are
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -drop), borderaxespad=0, frameon=False, fontsize=10)
-    return figure
-
-
 def _dots(axes, x, y) -> None:
     size = 26 if len(x) < 500 else 8
     axes.scatter(x, y, s=size, color=BLUE, alpha=0.55, linewidths=0, rasterized=True)
-
-
-def _interval(axes, metric: dict, at: float, colour: str, marker: str) -> None:
-    if metric["value"] is None:
-        return
-    if metric.get("low") is not None:
-        axes.plot([metric["low"], metric["high"]], [at, at], color=colour, lw=2, solid_capstyle="round")
-    axes.plot(metric["value"], at, marker, color=colour, ms=7, mec="white")

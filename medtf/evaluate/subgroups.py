@@ -1,19 +1,23 @@
-"""The same error among women and men, at each site, in each decade of age: an average hides who it is wrong for."""
+"""The same error among women and men, at each site, in each decade of age: an average hides who it is wrong for.
+
+Here groups are made and their numbers gathered; group_metrics.py holds the numbers, group_tests.py the tests, group_words.py the sentences.
+"""
 
 import itertools
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
-from medtf.evaluate.intervals import PatientBootstrap, measured
-from medtf.evaluate.predictions import Sample
-from medtf.evaluate.ranking import Ranking
+from medtf.config import Target
+from medtf.evaluate import group_metrics, group_tests, group_words
+from medtf.evaluate.group_metrics import FEWEST, Rows, too_small
+from medtf.evaluate.heterogeneity import untested
+from medtf.evaluate.intervals import PatientBootstrap
+from medtf.evaluate.predictions import Sample, class_names
 from medtf.table import is_empty
 
 PREFIX = "covariate_"  # of these columns in the table of predictions; a target of the same name keeps its own
 DEFAULT = ("sex", "site", "age")  # where the example table has them
-FEWEST = 10  # people in a group; below this its numbers are not given
 MOST = 12  # groups of a column; the rarest become one
 DECADE = 10
 
@@ -54,65 +58,88 @@ def _edges(numbers: np.ndarray, *, decades: bool) -> np.ndarray:
     return edges
 
 
-def by_group(frame: pd.DataFrame, known: Sample, kind: str, bootstrap: PatientBootstrap, columns) -> dict:
-    """{column: [one dict a group: `group`, `n`, `patients` and its metrics]}.
+def by_group(
+    frame: pd.DataFrame,
+    known: Sample,
+    name: str,
+    target: Target,
+    bootstrap: PatientBootstrap,
+    columns,
+    *,
+    threshold: float | np.ndarray | None = None,
+) -> dict:
+    """{column: `groups` (a dict each: `group`, `n`, `patients`, its metrics), `tests` ({metric: test}), `words`}.
 
     Args:
-        frame: predictions of the fold, with `covariate_<column>`.
-        known: the examples of one target whose label is known. kind: regression or binary.
+        frame: predictions of the fold, with `patient` and `covariate_<column>`.
+        known: the examples of the target whose label is known. name, target: of it.
         bootstrap: the draws of the fold's patients; every group sees the same draws.
         columns: without the prefix.
+        threshold: of a binary target, one for all or (n,) one a known example; None: no sensitivity and specificity.
     """
-    found = {}
+    whole = rows_of(frame, known, name, target, threshold)
+    found, tests = {}, {}
     for column in columns:
         labels = groups(frame[PREFIX + column], column).iloc[known.at]
         if not len(labels.dropna()):
             continue
-        rows = []
-        for group in labels.cat.categories:
-            inside = np.flatnonzero(labels == group)
-            if len(inside):
-                rows.append({"group": str(group), **_one(frame, known, inside, kind, bootstrap)})
+        split = {str(group): whole.of(np.flatnonzero(labels == group)) for group in labels.cat.categories}
+        split = {group: rows for group, rows in split.items() if len(rows.truth)}
+        of_groups = [{"group": group, **_numbers(rows, bootstrap)} for group, rows in split.items()]
         unknown = int(labels.isna().sum())
-        found[column] = rows + ([{"group": None, "n": unknown}] if unknown else [])
+        found[column] = {"groups": of_groups + ([{"group": None, "n": unknown}] if unknown else [])}
+        own = column == name  # bins of the true value: a shrunk prediction must differ between them
+        tests[column] = _untested(whole.metrics) if own else group_tests.differences(split, whole.metrics)
+    group_tests.adjust(tests)
+    for column, section in found.items():
+        section["tests"] = tests[column]
+        section["words"] = group_words.of_column(name, column, section, target.kind)
     return found
 
 
-def _one(frame, known: Sample, inside: np.ndarray, kind: str, bootstrap: PatientBootstrap) -> dict:
-    at = known.at[inside]
-    truth, prediction = known.truth[inside], known.prediction[inside]
-    people = frame["patient"].iloc[at].nunique()
-    metrics = _regression(truth, prediction) if kind == "regression" else _binary(truth, prediction)
-    values, statistic, undefined = metrics
-    few = f"too few people: {people}, expected at least {FEWEST}" if people < FEWEST else None
-    replicates = {} if few or None in values.values() else bootstrap.replicate(statistic, at)
-    result = {"n": len(inside), "patients": int(people)}
-    if kind == "binary":
-        result["positives"] = int(truth.sum())
-    for name, value in values.items():
-        result[name] = measured(
-            None if few else value, replicates.get(name), undefined=few or undefined, why_not=bootstrap.why_not(at)
+def rows_of(
+    frame: pd.DataFrame, known: Sample, name: str, target: Target, threshold: float | np.ndarray | None
+) -> Rows:
+    """The examples of a target as group_metrics.py wants them."""
+    called = None
+    if target.kind == "multiclass":
+        called = known.prediction.argmax(axis=1)
+    elif target.kind == "binary" and threshold is not None:
+        called = (known.prediction >= threshold).astype(int)
+    patients = np.unique(frame["patient"].to_numpy(), return_inverse=True)[1][known.at]
+    labels = tuple(f"{name} = {label}" for label in class_names(target))
+    return Rows(target.kind, known.truth, known.prediction, patients, known.at, called, labels)
+
+
+def _numbers(rows: Rows, bootstrap: PatientBootstrap) -> dict:
+    """n, people, and each metric with its interval, or the reason why the group is too small for it."""
+    result = {"n": len(rows.truth), "patients": rows.people}
+    if rows.kind == "binary":
+        result["positives"] = int(rows.truth.sum())
+    small = {metric: too_small(rows, metric) for metric in rows.metrics}
+    values, draws, own = {}, {}, {}
+    if None in small.values():
+        units = bootstrap.units(rows.at)
+        own = group_metrics.own(rows, units)
+        statistic = group_metrics.statistic(rows, units)
+        values = {metric: float(value[0]) for metric, value in statistic(np.ones((1, rows.people))).items()}
+        drawn = bootstrap.intervals != "auto" or own.get("auc") is None
+        draws = bootstrap.replicate(group_metrics.statistic(rows, units, auc=drawn), rows.at, by_patient=True)
+    why_not = bootstrap.why_not(rows.at)
+    for metric, reason in small.items():
+        value = None if reason else values[metric]
+        undefined = reason or "undefined here"
+        result[metric] = group_metrics.shown(
+            value, draws.get(metric), undefined=undefined, why_not=why_not, own=own.get(metric)
         )
     return result
 
 
-def _regression(truth, prediction):
-    error = prediction - truth
-    linear = np.column_stack([np.abs(error), error, np.ones_like(error)])
-
-    def statistic(weights):
-        sums = weights @ linear
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return {"mean_absolute_error": sums[:, 0] / sums[:, 2], "bias": sums[:, 1] / sums[:, 2]}
-
-    return {"mean_absolute_error": np.abs(error).mean(), "bias": error.mean()}, statistic, "undefined here"
-
-
-def _binary(truth, prediction):
-    ranking = Ranking(truth, prediction)
-    both = 0 < truth.mean() < 1
-    value = roc_auc_score(truth, prediction) if both else None
-    return {"auc": value}, lambda weights: {"auc": ranking(weights)[0]}, "this group has one class only"
+def _untested(metrics) -> dict:
+    reason = (
+        "the groups are made of the true value itself: predictions that are pulled to the mean must differ between them"
+    )
+    return {metric: untested(reason) | {"groups": [], "detectable": None} for metric in metrics}
 
 
 def _word(value) -> str:

@@ -3,21 +3,50 @@
 from medtf.evaluate.metrics import as_text, interval_text
 
 
-def in_words(numbers: dict) -> str:
-    """What a binary target's threshold means for a hundred people, in a sentence; empty where a rate is undefined."""
+def in_words(numbers: dict, name: str = "") -> str:
+    """What a binary target's threshold means for a hundred people, in a sentence; empty where a rate is undefined.
+
+    name: of the target, so that the classes can be named; without it they are called positives and negatives.
+    """
     sensitivity, specificity = numbers["sensitivity"]["value"], numbers["specificity"]["value"]
     if sensitivity is None or specificity is None:
         return ""
+    positive, negative = (f" ({name} = {numbers[key]})" if name else "" for key in ("positive", "negative"))
     found, alarms = round(100 * sensitivity), round(100 * (1 - specificity))
     sentence = (
-        f"Of 100 positives the model finds {found} and misses {100 - found}; "
-        f"of 100 negatives it calls {alarms} positive by mistake."
+        f"Of 100 positives{positive} the model finds {found} and misses {100 - found}; "
+        f"of 100 negatives{negative} it calls {alarms} positive by mistake."
     )
     ppv = numbers["ppv"]["at_data_prevalence"]
     if ppv["value"] is not None:
         right, prevalence = round(100 * ppv["value"]), 100 * ppv["prevalence"]
         sentence += f" Of 100 positive calls {right} are right, at this fold's prevalence of {prevalence:.1f}\u00a0%."
     return sentence
+
+
+def of_multiclass(numbers: dict) -> str:
+    """How often the class named is right, beside always naming the most frequent one, and which class is missed most, and for what."""
+    accuracy = numbers["accuracy"]
+    if accuracy["value"] is None:
+        return ""
+    counts = {label: row["n"] for label, row in numbers["per_class"].items()}
+    common = max(counts, key=counts.get)
+    said = (
+        f"Of 100 examples the model names the class of {round(100 * accuracy['value'])} rightly "
+        f"({interval_text(accuracy, True)}); always naming the most frequent one, {common}, would be right for "
+        f"{round(100 * counts[common] / numbers['n'])}."
+    ).replace(" ()", "")
+    sensitivities = {label: row["sensitivity"]["value"] for label, row in numbers["per_class"].items()}
+    missed = min((label for label in counts if counts[label]), key=lambda label: sensitivities[label])
+    if sensitivities[missed] == 1:
+        return said
+    row = numbers["confusion"][numbers["classes"].index(missed)]
+    others = {label: n for label, n in zip(numbers["classes"], row, strict=True) if label != missed}
+    taken = max(others, key=others.get)
+    return (
+        f"{said} Missed most often: {missed}, of which it recognises {as_text(numbers['per_class'][missed]['sensitivity'], True)} "
+        f"of {counts[missed]:,} and takes {others[taken]:,} for {taken}."
+    )
 
 
 def of_regression(numbers: dict) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from ages import ages
 
-from medtf.evaluate import plots, regression_plots
+from medtf.evaluate import group_plots, plots
 from medtf.evaluate.figures import figures
 from medtf.evaluate.judge import judge
 from medtf.evaluate.report import write_report
@@ -66,16 +66,17 @@ def test_figures_of_an_age(both):
 
 
 def test_a_group_of_few_is_named_in_its_figure(both):
-    rows = both[0]["targets"]["age"]["subgroups"]["site"]
-    axes = regression_plots.by_group(rows, "site", both[0]["targets"]["age"]).axes[0]
-    assert "too few people" in {text.get_text() for text in axes.texts}
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["<IOP>\nn 7", "Guys\nn 113"]
+    numbers = both[0]["targets"]["age"]
+    axes = group_plots.forest(numbers["subgroups"]["site"], "site", numbers).axes[0]
+    assert "too few" in {text.get_text() for text in axes.texts}
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["<IOP>\n7 people", "Guys\n113 people", "all\n120 people"]
 
 
 def test_a_column_whose_groups_are_all_too_small_has_no_figure(both, config):
     frame = both[1].head(20).assign(covariate_site=[f"s{i // 5}" for i in range(20)])
     metrics = judge(frame, config({"age": "regression"}), {}, split="test", fingerprint="f")
-    assert len(metrics["targets"]["age"]["subgroups"]["site"]) == 4
+    assert len(metrics["targets"]["age"]["subgroups"]["site"]["groups"]) == 4
     assert "by_site_age" not in {name for name, *_ in figures(metrics, frame)}
 
 

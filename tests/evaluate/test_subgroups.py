@@ -4,7 +4,8 @@ import pytest
 from ages import ages
 
 from medtf.evaluate.judge import judge
-from medtf.evaluate.subgroups import groups
+from medtf.evaluate.predictions import sample
+from medtf.evaluate.subgroups import groups, rows_of
 
 
 def judged(frame, config, targets=None, thresholds=None, **evaluate):
@@ -13,7 +14,7 @@ def judged(frame, config, targets=None, thresholds=None, **evaluate):
 
 
 def rows(found, column):
-    return {row["group"]: row for row in found["subgroups"][column]}
+    return {row["group"]: row for row in found["subgroups"][column]["groups"]}
 
 
 def test_groups_of_columns():
@@ -59,9 +60,8 @@ def test_a_groups_interval_spans_its_value_and_is_wider_than_that_of_all(config)
 def test_too_few_people_and_unknown_groups_say_so(config):
     sites = ["IOP"] * 9 + ["Guys"] * 29 + [None] * 2
     found = rows(judged(ages(40).assign(covariate_site=sites), config)["age"], "site")
-    assert found["IOP"]["bias"] == {
-        "value": None, "low": None, "high": None, "reason": "too few people: 9, expected at least 10"
-    }  # fmt: skip
+    nothing = {"value": None, "low": None, "high": None}
+    assert found["IOP"]["bias"] == nothing | {"reason": "too few people: 9, expected at least 10"}
     assert found["Guys"]["bias"]["value"] is not None
     assert found[None] == {"group": None, "n": 2}
 
@@ -92,10 +92,21 @@ def test_auc_of_groups_but_not_by_the_target_itself(config, predicted, at):
     assert row["auc"]["value"] == pytest.approx(roc_auc_score(half["sex_true"], half["sex"]))
     assert row["positives"] == half["sex_true"].sum()
     one = judged(frame.assign(covariate_site="Guys", sex_true=1.0), config, {"sex": "binary"}, at("sex"))["sex"]
-    assert rows(one, "site")["Guys"]["auc"]["reason"] == "this group has one class only"
+    assert rows(one, "site")["Guys"]["auc"]["reason"] == "too few people with sex = 0: 0, expected at least 5"
 
 
 def test_ages_are_in_bins_of_twenty_years_where_decades_hold_too_few_people():
     few, many = pd.Series(np.linspace(20, 79.9, 48)), pd.Series(np.linspace(20, 79.9, 480))
     assert list(groups(few, "age").cat.categories) == ["20 to <40", "40 to <60", "60 to <80"]
     assert len(groups(many, "age").cat.categories) == 6
+
+
+def test_sensitivity_of_groups_is_at_the_threshold_of_each_row(config, predicted, at):
+    frame = predicted(per=1, patients=80).assign(covariate_site=["Guys", "HH"] * 40)
+    found = judged(frame, config, {"any": "binary"}, at("any", value=0.3))["any"]
+    positive = frame[(frame["covariate_site"] == "HH") & (frame["any_true"] == 1)]
+    assert rows(found, "site")["HH"]["sensitivity"]["value"] == pytest.approx((positive["any"] >= 0.3).mean())
+    known = sample(frame, "any", config().targets["any"])
+    own = np.where(frame["row"] < 40, 0.3, 0.7)
+    called = rows_of(frame, known, "any", config().targets["any"], own).called
+    assert called.tolist() == (frame["any"] >= own).tolist()
