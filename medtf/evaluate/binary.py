@@ -3,9 +3,12 @@
 import numpy as np
 from sklearn.metrics import average_precision_score, brier_score_loss, confusion_matrix, log_loss, roc_auc_score
 
-from medtf.evaluate.intervals import PatientBootstrap, measured
+from medtf.evaluate.draws import Draws
+from medtf.evaluate.intervals import Interval, PatientBootstrap, by_unit, logit_interval, measured
 from medtf.evaluate.predictions import Sample
+from medtf.evaluate.rank_intervals import auc_interval
 from medtf.evaluate.ranking import Ranking
+from medtf.evaluate.rates import at_the_edge, f1_interval, share_interval
 
 # As Keras does: float32 cannot tell 1 - 1e-8 from 1, and one certain error would make the log loss infinite.
 CLIP = 1e-7
@@ -36,28 +39,33 @@ _REASONS = {
 
 
 def judge_binary(
-    known: Sample, threshold: float, bootstrap: PatientBootstrap, prevalences: dict[str, float | None]
-) -> tuple[dict, np.ndarray | None]:
+    known: Sample, threshold: float | np.ndarray, bootstrap: PatientBootstrap, prevalences: dict[str, float | None]
+) -> tuple[dict, Draws | None]:
     """All metrics of one binary target.
 
     Args:
         known: its examples with a label.
-        threshold: called positive from here on (probability >= threshold).
+        threshold: called positive from here on (probability >= threshold); or (n,), one a row, as a cross-validation has them.
         bootstrap: the draws of the fold's patients.
         prevalences: {name: prevalence in (0, 1), or None for that of the data} at which to give predictive values.
 
     Returns:
-        the metrics, and the replicates (r,) of the log loss, from which the weighted one over all targets is made.
+        the metrics, and the draws of the log loss, from which the weighted one over all targets is made.
     """
     values, confusion = _values(known, threshold, prevalences)
-    statistic = _statistic(known, threshold, prevalences)
-    replicates = bootstrap.replicate(statistic, known.at) if len(known.truth) else {}
+    units = bootstrap.units(known.at)
+    statistic = _statistic(known, threshold, prevalences, units)
+    replicates = bootstrap.replicate(statistic, known.at, by_patient=True) if len(known.truth) else {}
+    own = _own(known, threshold, prevalences, values, units)
+    # near 1 the draws of these lean on it
+    for name in ("average_precision", *(f"{kind}@{where}" for kind in ("ppv", "npv") for where in prevalences)):
+        own[name] = own.get(name) or logit_interval(values.get(name), replicates.get(name))
     why_not = bootstrap.why_not(known.at)
 
     def metric(name):
         empty = "no example with a known label"
         undefined = _REASONS.get(name.partition("@")[0], empty) if len(known.truth) else empty
-        return measured(values.get(name), replicates.get(name), undefined=undefined, why_not=why_not)
+        return measured(values.get(name), replicates.get(name), undefined=undefined, why_not=why_not, own=own.get(name))
 
     positives = confusion["tp"] + confusion["fn"]
     result = {"n": len(known.truth), "patients": known.patients, "positives": positives, "unknown": known.unknown}
@@ -105,7 +113,7 @@ def predictive_values(sensitivity, specificity, prevalence) -> dict:
     }
 
 
-def _values(known: Sample, threshold: float, prevalences: dict) -> tuple[dict, dict]:
+def _values(known: Sample, threshold: float | np.ndarray, prevalences: dict) -> tuple[dict, dict]:
     """Point values, by scikit-learn where it has them, and the 2x2 table."""
     truth, probability = known.truth.astype(int), known.prediction
     if not len(truth):
@@ -121,21 +129,21 @@ def _values(known: Sample, threshold: float, prevalences: dict) -> tuple[dict, d
     }
     if 0 < truth.mean() < 1:
         values["auc"] = roc_auc_score(truth, probability)
-        values["average_precision"] = average_precision_score(truth, probability)
+        values["average_precision"] = min(1.0, average_precision_score(truth, probability))  # its sum may round past 1
     values |= _at_prevalences(values, prevalences)
     return values, dict(zip(("tn", "fp", "fn", "tp"), map(int, counts), strict=True))
 
 
-def _statistic(known: Sample, threshold: float, prevalences: dict):
-    """The same numbers under weights (r, n), for the bootstrap."""
+def _statistic(known: Sample, threshold: float | np.ndarray, prevalences: dict, units: np.ndarray):
+    """The same numbers under weights (r, patients), for the bootstrap."""
     truth, probability = known.truth, known.prediction
-    ranking = Ranking(truth, probability)
+    ranking = Ranking(truth, probability, units)
     called = (probability >= threshold).astype(np.float64)
     clipped = np.clip(probability, CLIP, 1 - CLIP)
-    linear = np.column_stack([
+    linear = by_unit(np.column_stack([
         (1 - truth) * (1 - called), (1 - truth) * called, truth * (1 - called), truth * called,
         -np.log(np.where(truth == 1, clipped, 1 - clipped)), (probability - truth) ** 2, truth, np.ones_like(truth),
-    ])  # fmt: skip
+    ]), units)  # fmt: skip
 
     def statistic(weights):
         tn, fp, fn, tp, loss, squared, positives, total = (weights @ linear).T
@@ -149,6 +157,49 @@ def _statistic(known: Sample, threshold: float, prevalences: dict):
         return values | _at_prevalences(values, prevalences)
 
     return statistic
+
+
+def _own(
+    known: Sample, threshold: float | np.ndarray, prevalences: dict, values: dict, units
+) -> dict[str, Interval | None]:
+    """Intervals that need no draws: DeLong's of the AUC, Wilson's of the proportions."""
+    if not len(known.truth):
+        return {}
+    truth = known.truth == 1
+    called = known.prediction >= threshold
+
+    def share(hits, of):
+        return share_interval(hits[of], units[of])
+
+    everyone = np.ones_like(truth)
+    sensitivity, specificity = share(called, truth), share(~called, ~truth)
+    found = {
+        "prevalence": share(truth, everyone),
+        "auc": auc_interval(known.truth, known.prediction, units),
+        "accuracy": share(called == truth, everyone),
+        "sensitivity": sensitivity,
+        "recall": sensitivity,
+        "specificity": specificity,
+        "precision": share(truth, called),
+        "f1": f1_interval(truth, called, units),
+        "false_negative_rate_of_positives": share(~called, truth),
+        "false_negatives_of_all": share(truth & ~called, everyone),
+        "balanced_accuracy": at_the_edge(
+            values["balanced_accuracy"], lambda a, b: (a + b) / 2, sensitivity, specificity
+        ),
+    }
+    for where, prevalence in prevalences.items():
+        if prevalence is None:
+            found |= {f"ppv@{where}": found["precision"], f"npv@{where}": share(~truth, ~called)}
+            continue
+        for kind in ("ppv", "npv"):
+            name = f"{kind}@{where}"
+            found[name] = at_the_edge(values[name], _bayes(kind, prevalence), sensitivity, specificity)
+    return found
+
+
+def _bayes(kind: str, prevalence: float):
+    return lambda sensitivity, specificity: predictive_values(sensitivity, specificity, prevalence)[kind]
 
 
 def _at_prevalences(values: dict, prevalences: dict) -> dict:

@@ -15,7 +15,7 @@ import dataclasses
 
 import numpy as np
 
-from medtf.evaluate.intervals import PatientBootstrap, measured
+from medtf.evaluate.intervals import PatientBootstrap, by_unit, measured
 from medtf.evaluate.predictions import Sample
 from medtf.evaluate.regression import ERRORS, judge_regression
 
@@ -60,7 +60,7 @@ def fit_line(x: np.ndarray, y: np.ndarray, bootstrap: PatientBootstrap, at: np.n
     """Least squares y = intercept + slope x, both (n,), with the intervals of a bootstrap over the patients of rows `at`."""
     centre, middle = x.mean(), y.mean()
     u, v = x - centre, y - middle
-    linear = np.column_stack([np.ones_like(u), u, v, u**2, u * v])
+    linear = by_unit(np.column_stack([np.ones_like(u), u, v, u**2, u * v]), bootstrap.units(at))
 
     def statistic(weights):
         sums = weights @ linear
@@ -71,7 +71,7 @@ def fit_line(x: np.ndarray, y: np.ndarray, bootstrap: PatientBootstrap, at: np.n
 
     slope = float(u @ v / (u @ u))
     values = {"slope": slope, "intercept": float(middle - slope * centre)}
-    replicates = bootstrap.replicate(statistic, at)
+    replicates = bootstrap.replicate(statistic, at, by_patient=True)
     why_not = bootstrap.why_not(at)
     return {name: measured(value, replicates.get(name), why_not=why_not) for name, value in values.items()}
 

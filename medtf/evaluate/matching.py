@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from medtf.evaluate.intervals import SEED, PatientBootstrap, measured
+from medtf.evaluate.rank_intervals import auc_interval
 from medtf.evaluate.ranking import Ranking
 
 CALIPER = 0.2  # of the standard deviation within the classes
@@ -46,13 +47,13 @@ def pairs(truth: np.ndarray, size: np.ndarray, *, caliper: float, seed: int = SE
     return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 
-def judge_matched(people: pd.DataFrame, name: str, column: str, *, replicates: int) -> dict:
+def judge_matched(people: pd.DataFrame, name: str, column: str, *, replicates: int, intervals: str = "auto") -> dict:
     """AUC of the model and of the size alone, before and after matching.
 
     Args:
         people: one row a patient: `patient`, `<name>` (probability), `<name>_true` (0, 1), `size` (NaN = unknown).
         column: what `size` is called in the table.
-        replicates: of the bootstrap; after matching it draws pairs, which belong together (Austin and Small 2014).
+        replicates, intervals: of the bootstrap (PatientBootstrap); after matching it draws pairs, which belong together (Austin and Small 2014).
     """
     there = people[people["size"].notna()].sort_values("patient", kind="stable")
     truth, score, size = (there[c].to_numpy(np.float64) for c in (f"{name}_true", name, "size"))
@@ -63,13 +64,14 @@ def judge_matched(people: pd.DataFrame, name: str, column: str, *, replicates: i
     caliper = CALIPER * spread
     matched = pairs(truth, size, caliper=caliper)
     found |= {"caliper_sd": CALIPER, "caliper": float(caliper), "pairs": len(matched)}
-    before = PatientBootstrap(there["patient"], replicates=replicates)
+    before = PatientBootstrap(there["patient"], replicates=replicates, intervals=intervals)
     found["difference"] = float(size[truth == 1].mean() - size[truth == 0].mean())
     found["auc"] = _auc(truth, score, before)
     found["size_auc"] = _auc(truth, size, before)
     if len(matched) < FEWEST:
         return found | {"reason": f"only {len(matched)} pairs within the caliper; expected at least {FEWEST}"}
-    after = PatientBootstrap(np.repeat(np.arange(len(matched)), 2), replicates=replicates)
+    couples = np.repeat(np.arange(len(matched)), 2)
+    after = PatientBootstrap(couples, replicates=replicates, intervals=intervals)
     chosen = matched.ravel()
     found["difference_matched"] = float((size[matched[:, 0]] - size[matched[:, 1]]).mean())
     found["auc_matched"] = _auc(truth[chosen], score[chosen], after)
@@ -78,6 +80,8 @@ def judge_matched(people: pd.DataFrame, name: str, column: str, *, replicates: i
 
 
 def _auc(truth, scores, bootstrap: PatientBootstrap) -> dict:
-    ranking = Ranking(truth, scores)
-    replicates = bootstrap.replicate(lambda weights: {"auc": ranking(weights)[0]})
-    return measured(roc_auc_score(truth, scores), replicates.get("auc"), why_not=bootstrap.why_not())
+    units = bootstrap.units()
+    ranking = Ranking(truth, scores, units)
+    draws = bootstrap.replicate(lambda weights: {"auc": ranking(weights, precision=False)[0]}, by_patient=True)
+    own = auc_interval(truth, scores, units)
+    return measured(roc_auc_score(truth, scores), draws.get("auc"), why_not=bootstrap.why_not(), own=own)

@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-from scipy import sparse
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -14,18 +13,22 @@ from sklearn.metrics import (
 )
 
 from medtf.evaluate.binary import CLIP
-from medtf.evaluate.intervals import PatientBootstrap, measured
+from medtf.evaluate.intervals import Interval, PatientBootstrap, by_unit, measured
 from medtf.evaluate.predictions import Sample
+from medtf.evaluate.rank_intervals import auc_interval
 from medtf.evaluate.ranking import Ranking
+from medtf.evaluate.rates import at_the_edge, share_interval
 
 _NAMES = ("accuracy", "balanced_accuracy", "auc_macro", "auc_weighted", "log_loss", "cohen_kappa")
-_PER_CLASS = ("sensitivity", "precision", "auc")
+_PER_CLASS = ("prevalence", "sensitivity", "specificity", "precision", "npv", "auc")
 _REASONS = {
     "auc_macro": "a class is missing from this fold",
     "auc_weighted": "one class only",
     "cohen_kappa": "one class only, in labels and calls",
     "sensitivity": "no example of this class",
+    "specificity": "no example of another class",
     "precision": "no example is called this class",
+    "npv": "every example is called this class",
     "auc": "needs examples of this class and of others",
 }
 
@@ -34,13 +37,16 @@ def judge_multiclass(known: Sample, classes: list[str], bootstrap: PatientBootst
     """All metrics of one multiclass target; the class called is the most probable one, the first of equals."""
     k = len(classes)
     values = _values(known, k)
-    replicates = bootstrap.replicate(_statistic(known, k), known.at) if len(known.truth) else {}
+    units = bootstrap.units(known.at)
+    statistic = _statistic(known, k, units)
+    replicates = bootstrap.replicate(statistic, known.at, by_patient=True) if len(known.truth) else {}
+    own = _own(known, k, values, units)
     why_not = bootstrap.why_not(known.at)
 
     def metric(name):
         empty = "no example with a known label"
         undefined = _REASONS.get(name.partition("@")[0], empty) if len(known.truth) else empty
-        return measured(values.get(name), replicates.get(name), undefined=undefined, why_not=why_not)
+        return measured(values.get(name), replicates.get(name), undefined=undefined, why_not=why_not, own=own.get(name))
 
     counts = (
         confusion_matrix(known.truth.astype(int), _called(known), labels=range(k))
@@ -58,19 +64,28 @@ def judge_multiclass(known: Sample, classes: list[str], bootstrap: PatientBootst
 
 
 def from_confusion(counts: np.ndarray) -> dict:
-    """What follows from tables (r, k, k), true x called: accuracies, kappa, each class's sensitivity and precision."""
+    """What follows from tables (r, k, k), true x called: accuracies, kappa, each class's rates against the others."""
     total, true, called = counts.sum(axis=(1, 2)), counts.sum(axis=2), counts.sum(axis=1)
     right = np.einsum("rii->ri", counts)
     with np.errstate(invalid="ignore", divide="ignore"):
         sensitivity, precision = right / true, right / called  # (r, k)
+        others = total[:, None] - true - called + right  # of other classes, and called so
+        specificity, npv = others / (total[:, None] - true), others / (total[:, None] - called)
+        prevalence = true / total[:, None]
         observed, expected = right.sum(axis=1) / total, (true * called).sum(axis=1) / total**2
         kappa = np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a draw without any row of this target
-        balanced = np.nanmean(sensitivity, axis=1)  # over the classes that are there, as scikit-learn does
+        # over the classes that are there, as scikit-learn does
+        balanced = np.where(true > 0, sensitivity, 0).sum(axis=1) / (true > 0).sum(axis=1)
     values = {"accuracy": observed, "balanced_accuracy": balanced, "cohen_kappa": kappa}
-    for i in range(counts.shape[1]):
-        values |= {f"sensitivity@{i}": sensitivity[:, i], f"precision@{i}": precision[:, i]}
+    of_class = {
+        "prevalence": prevalence,
+        "sensitivity": sensitivity,
+        "specificity": specificity,
+        "precision": precision,
+        "npv": npv,
+    }
+    for name, rates in of_class.items():
+        values |= {f"{name}@{i}": rates[:, i] for i in range(counts.shape[1])}
     return values
 
 
@@ -114,21 +129,49 @@ def _values(known: Sample, k: int) -> dict:
     )
 
 
-def _statistic(known: Sample, k: int):
-    """The same numbers under weights (r, n), for the bootstrap."""
+def _statistic(known: Sample, k: int, units: np.ndarray):
+    """The same numbers under weights (r, patients), for the bootstrap."""
     truth, n = known.truth.astype(int), len(known.truth)
-    cells = sparse.csr_array((np.ones(n), (k * truth + _called(known), np.arange(n))), shape=(k * k, n))
-    loss = -np.log(_normalised(known)[np.arange(n), truth])
-    rankings = [Ranking(truth == i, known.prediction[:, i]) for i in range(k)]
+    cells = np.zeros((n, k * k + 1))  # of the confusion matrix, one by one; then the loss
+    cells[np.arange(n), k * truth + _called(known)] = 1
+    cells[:, -1] = -np.log(_normalised(known)[np.arange(n), truth])
+    linear = by_unit(cells, units)
+    rankings = [Ranking(truth == i, known.prediction[:, i], units) for i in range(k)]
 
     def statistic(weights):
-        counts = (cells @ weights.T).T.reshape(-1, k, k)
-        total = weights.sum(axis=1)
-        aucs = np.column_stack([ranking(weights)[0] for ranking in rankings])
+        sums = weights @ linear
+        counts = sums[:, :-1].reshape(-1, k, k)
+        total = counts.sum(axis=(1, 2))
+        aucs = np.column_stack([ranking(weights, precision=False)[0] for ranking in rankings])
         values = from_confusion(counts)
         with np.errstate(invalid="ignore", divide="ignore"):
-            values["log_loss"] = weights @ loss / total
+            values["log_loss"] = sums[:, -1] / total
             values |= _averaged(aucs, counts.sum(axis=2) / total[:, None])
         return values | {f"auc@{i}": aucs[:, i] for i in range(k)}
 
     return statistic
+
+
+def _own(known: Sample, k: int, values: dict, units: np.ndarray) -> dict[str, Interval | None]:
+    """Intervals that need no draws: DeLong's of each class against the rest, Wilson's of the proportions."""
+    if not len(known.truth):
+        return {}
+    truth, called = known.truth.astype(int), _called(known)
+    right = truth == called
+    found = {"accuracy": share_interval(right, units)}
+    there = []
+    for i in range(k):
+        is_class, is_called = truth == i, called == i
+        found[f"sensitivity@{i}"] = share_interval(right[is_class], units[is_class])
+        found[f"precision@{i}"] = share_interval(right[is_called], units[is_called])
+        found[f"prevalence@{i}"] = share_interval(is_class, units)
+        found[f"specificity@{i}"] = share_interval(~is_called[~is_class], units[~is_class])
+        found[f"npv@{i}"] = share_interval(~is_class[~is_called], units[~is_called])
+        found[f"auc@{i}"] = auc_interval(is_class, known.prediction[:, i], units)
+        there += [found[f"sensitivity@{i}"]] if is_class.any() else []
+    found["balanced_accuracy"] = at_the_edge(values["balanced_accuracy"], lambda *s: sum(s) / len(s), *there)
+    shares = np.bincount(truth, minlength=k) / len(truth)
+    chance = float(shares @ np.bincount(called, minlength=k) / len(called))
+    if values.get("cohen_kappa") == 1:
+        found["cohen_kappa"] = at_the_edge(1, lambda a: (a - chance) / (1 - chance), found["accuracy"])
+    return found

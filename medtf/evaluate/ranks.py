@@ -5,6 +5,7 @@ sample follow from running sums of the weights in sorted order: the result is ex
 """
 
 import numpy as np
+from scipy import sparse
 
 
 class Midranks:
@@ -12,38 +13,54 @@ class Midranks:
 
     Args:
         values: (n,) float, n >= 1.
+        units: (n,) int, 0, 1, 2, ...: what is weighted, as patients are; None: each row by itself.
     """
 
-    def __init__(self, values: np.ndarray):
-        values = np.asarray(values, dtype=np.float64)
-        self.order = np.argsort(values, kind="stable")
-        ranked = values[self.order]
-        new = np.r_[True, ranked[1:] != ranked[:-1]]
-        self.starts = np.flatnonzero(new)
-        self.group = np.empty(len(values), dtype=np.int64)
-        self.group[self.order] = np.cumsum(new) - 1
+    def __init__(self, values: np.ndarray, units: np.ndarray | None = None):
+        distinct, self.group = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)
+        units = np.arange(len(self.group)) if units is None else np.asarray(units)
+        shape = (len(distinct), int(units.max()) + 1)
+        self.counts = sparse.csr_array((np.ones(len(units)), (self.group, units)), shape=shape)
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
-        """Midranks (r, n), 1 for the lowest, of whole weights (r, n) >= 0; equal values share the mean of their ranks."""
-        sums = np.add.reduceat(weights[:, self.order], self.starts, axis=1)  # (r, distinct values)
-        middle = np.cumsum(sums, axis=1) - (sums - 1) / 2
-        return middle[:, self.group]
+        """Midranks (r, n), 1 for the lowest, of whole weights (r, units) >= 0; equal values share the mean of their ranks."""
+        sums = self.counts @ np.ascontiguousarray(weights.T, dtype=np.float64)
+        return (centred(sums)[self.group] + (sums.sum(axis=0) + 1) / 2).T
+
+    def spread(self, sums: np.ndarray) -> np.ndarray:
+        """Sum (r,) of squared ranks about their mean: (W^3 - W) / 12, less what ties take away (Kendall 1945)."""
+        total = sums.sum(axis=0)
+        return (total**3 - np.einsum("gr,gr,gr->r", sums, sums, sums)) / 12
+
+
+def centred(sums: np.ndarray) -> np.ndarray:
+    """Midranks less their mean (distinct values, r), from how often each value stands in each draw."""
+    ranks = np.cumsum(sums, axis=0)
+    total = ranks[-1].copy()
+    ranks -= sums / 2
+    ranks -= total / 2
+    return ranks
 
 
 class Spearman:
-    """Spearman r (r,) of two variables under weights (r, n); NaN where a draw leaves one of them without spread."""
+    """Spearman r (r,) of two variables under weights (r, units); NaN where a draw leaves one of them without spread."""
 
-    def __init__(self, first: np.ndarray, second: np.ndarray):
-        self.first, self.second = Midranks(first), Midranks(second)
+    def __init__(self, first: np.ndarray, second: np.ndarray, units: np.ndarray | None = None):
+        self.first, self.second = Midranks(first, units), Midranks(second, units)
+        self.units = np.arange(len(self.first.group)) if units is None else np.asarray(units)
+        # in the order of the first variable, whose ranks are then read one after another
+        self.order = np.argsort(self.first.group, kind="stable")
+        self.starts = np.flatnonzero(np.diff(self.first.group[self.order], prepend=-1))
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
         """Pearson r of the midranks, weighted."""
-        total = weights.sum(axis=1, keepdims=True)
+        weights = np.ascontiguousarray(weights.T, dtype=np.float64)
+        x, y = self.first.counts @ weights, self.second.counts @ weights
+        spread = self.first.spread(x) * self.second.spread(y)
+        seconds = centred(y).take(self.second.group[self.order], axis=0)  # (n, r)
+        seconds *= weights.take(self.units[self.order], axis=0)
+        if len(self.starts) < len(self.order):
+            seconds = np.add.reduceat(seconds, self.starts, axis=0)
+        products = np.einsum("gr,gr->r", centred(x), seconds)
         with np.errstate(invalid="ignore", divide="ignore"):
-            centred = []
-            for ranks in (self.first(weights), self.second(weights)):
-                centred.append(ranks - np.einsum("rn,rn->r", weights, ranks)[:, None] / total)
-            x, y = centred
-            products = [np.einsum("rn,rn,rn->r", weights, a, b) for a, b in ((x, y), (x, x), (y, y))]
-            spread = products[1] * products[2]
-            return products[0] / np.sqrt(np.where(spread > 1e-9, spread, np.nan))
+            return products / np.sqrt(np.where(spread > 1e-9, spread, np.nan))

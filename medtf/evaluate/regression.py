@@ -5,9 +5,12 @@ from scipy import stats
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from medtf.errors import MedtfError
-from medtf.evaluate.intervals import LEVEL, PatientBootstrap, measured
+from medtf.evaluate.draws import Draws
+from medtf.evaluate.intervals import LEVEL, Interval, PatientBootstrap, by_unit, measured
 from medtf.evaluate.predictions import Sample
+from medtf.evaluate.rank_intervals import pearson_interval
 from medtf.evaluate.ranks import Spearman
+from medtf.evaluate.rates import share_interval
 
 # what a changed prediction (corrected, recalibrated) changes; the floors stay as they are
 ERRORS = (
@@ -41,21 +44,26 @@ def judge_regression(known: Sample, bootstrap: PatientBootstrap, *, training_mea
         training_mean: mean of the training fold's true values, for the floor of a guess made before this fold was seen.
     """
     values = _values(known, training_mean)
-    replicates = bootstrap.replicate(_statistic(known, training_mean), known.at) if len(known.truth) else {}
+    units = bootstrap.units(known.at)
+    statistic = _statistic(known, training_mean, units) if len(known.truth) else None
+    replicates = bootstrap.replicate(statistic, known.at, by_patient=True) if statistic else {}
+    own = _own(known, values, units)
     why_not = bootstrap.why_not(known.at)
     result = {"n": len(known.truth), "patients": known.patients, "unknown": known.unknown}
     for name in (*ERRORS, *FLOORS[: 1 if training_mean is None else 2]):
         undefined = _REASONS.get(name, "") if len(known.truth) else _UNKNOWN
-        result[name] = measured(values.get(name), replicates.get(name), undefined=undefined, why_not=why_not)
+        result[name] = measured(
+            values.get(name), replicates.get(name), undefined=undefined, why_not=why_not, own=own.get(name)
+        )
     result["agreement"] = agreement(known, replicates.get("_bias"), replicates.get("_sd"), why_not)
     return result
 
 
-def agreement(known: Sample, means: np.ndarray | None, sds: np.ndarray | None, why_not: str | None) -> dict:
+def agreement(known: Sample, means: Draws | None, sds: Draws | None, why_not: str | None) -> dict:
     """Mean difference (prediction - truth) and 95 % limits of agreement (Bland and Altman 1999, Stat Methods Med Res 8:135).
 
     One example a patient: intervals by Student's t with the paper's standard errors, s / sqrt(n) of the mean and
-    s sqrt(1/n + 1.96^2 / (2 (n - 1))) of a limit. Several: by the patient bootstrap of means and sds (r,).
+    s sqrt(1/n + 1.96^2 / (2 (n - 1))) of a limit. Several: by the patient bootstrap of means and sds.
     """
     n, z = len(known.truth), stats.norm.ppf((1 + LEVEL) / 2)
     names = {"mean_difference": 0.0, "lower_limit": -z, "upper_limit": z}
@@ -64,14 +72,15 @@ def agreement(known: Sample, means: np.ndarray | None, sds: np.ndarray | None, w
     error = known.prediction - known.truth
     mean, sd = float(error.mean()), float(error.std(ddof=1))
     found = {"sd": sd}
-    if known.patients < n:
-        for name, k in names.items():
-            found[name] = measured(mean + k * sd, None if means is None else means + k * sds, why_not=why_not)
-        return found | {"intervals": "patient bootstrap"}
     for name, k in names.items():
+        value, draws = mean + k * sd, None if means is None else means + k * sds
         half = stats.t.ppf((1 + LEVEL) / 2, n - 1) * sd * np.sqrt(1 / n + k**2 / (2 * (n - 1)))
-        found[name] = {"value": mean + k * sd, "low": float(mean + k * sd - half), "high": float(mean + k * sd + half)}
-    return found | {"intervals": "Bland and Altman 1999"}
+        own = Interval(float(value - half), float(value + half), "student") if known.patients == n else None
+        found[name] = measured(value, draws, why_not=why_not, own=own)
+        if own and draws is None:  # it needs no draws
+            found[name] = {"value": value, **own._asdict()}
+    paper = found["mean_difference"].get("method") == "student"
+    return found | {"intervals": "Bland and Altman 1999" if paper else "patient bootstrap"}
 
 
 def judge_sd(known: Sample, sd: np.ndarray, bootstrap: PatientBootstrap) -> dict:
@@ -90,18 +99,21 @@ def judge_sd(known: Sample, sd: np.ndarray, bootstrap: PatientBootstrap) -> dict
         "within_1_sd": (distance <= 1).astype(float),
         "within_1_96_sd": (distance <= 1.96).astype(float),
     }
-    linear = np.column_stack([*columns.values(), np.ones_like(sd)])
+    units = bootstrap.units(known.at)
+    linear = by_unit(np.column_stack([*columns.values(), np.ones_like(sd)]), units)
 
     def statistic(weights):
         sums = weights @ linear
         with np.errstate(invalid="ignore", divide="ignore"):
             return {name: sums[:, i] / sums[:, -1] for i, name in enumerate(columns)}
 
-    replicates = bootstrap.replicate(statistic, known.at) if len(sd) else {}
+    replicates = bootstrap.replicate(statistic, known.at, by_patient=True) if len(sd) else {}
+    why_not = bootstrap.why_not(known.at)
     found = {}
     for name, column in columns.items():
         value = float(column.mean()) if len(sd) else None
-        found[name] = measured(value, replicates.get(name), undefined=_UNKNOWN, why_not=bootstrap.why_not(known.at))
+        own = share_interval(column, units) if name in EXPECTED else None
+        found[name] = measured(value, replicates.get(name), undefined=_UNKNOWN, why_not=why_not, own=own)
         if name in EXPECTED:
             found[name]["expected"] = EXPECTED[name]
     return found
@@ -130,8 +142,14 @@ def _values(known: Sample, training_mean: float | None) -> dict:
     return values
 
 
-def _statistic(known: Sample, training_mean: float | None):
-    """The same numbers under weights (r, n): all but the rank correlation follow from weighted means.
+def _own(known: Sample, values: dict, units: np.ndarray) -> dict[str, Interval | None]:
+    """Intervals of linear correlations, which need no draws."""
+    pairs = {"pearson_r": known.prediction, "error_truth_r": known.prediction - known.truth}
+    return {name: pearson_interval(known.truth, other, units) for name, other in pairs.items() if name in values}
+
+
+def _statistic(known: Sample, training_mean: float | None, units: np.ndarray):
+    """The same numbers under weights (r, patients): all but the rank correlation follow from weighted means.
 
     The median and the training mean stay as they are: each stands for one fixed guess, not for a fitted model.
     """
@@ -140,8 +158,8 @@ def _statistic(known: Sample, training_mean: float | None):
     error = known.prediction - known.truth
     floors = [np.abs(known.truth - np.median(known.truth)), np.abs(known.truth - (training_mean or 0.0))]
     moments = [np.ones_like(truth), truth, predicted, truth**2, predicted**2, truth * predicted]
-    linear = np.column_stack([*moments, np.abs(error), error, error**2, *floors])
-    spearman = Spearman(known.truth, known.prediction)
+    linear = by_unit(np.column_stack([*moments, np.abs(error), error, error**2, *floors]), units)
+    spearman = Spearman(known.truth, known.prediction, units)
 
     def statistic(weights):
         sums = weights @ linear

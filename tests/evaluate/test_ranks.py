@@ -26,3 +26,12 @@ def test_weighted_equals_scipy_on_the_expanded_sample(decimals):
 def test_a_draw_without_spread_is_undefined():
     found = Spearman([1, 2, 3], [1, 2, 3])(np.array([[3.0, 0, 0], [1, 1, 1], [0, 0, 0]]))
     assert np.isnan(found).tolist() == [True, False, True]
+
+
+def test_weighting_patients_equals_weighting_their_rows():
+    generator = np.random.default_rng(2)
+    x, units = generator.normal(size=200).round(1), np.arange(200) % 30
+    y = (x + generator.normal(size=200)).round(1)
+    weights = generator.integers(0, 4, size=(20, 30)).astype(float)
+    np.testing.assert_allclose(Spearman(x, y, units)(weights), Spearman(x, y)(weights[:, units]))
+    np.testing.assert_allclose(Midranks(x, units)(weights), Midranks(x)(weights[:, units]))
