@@ -1,49 +1,108 @@
 """A model and a table to predictions: one row an example, named by row id, with what was true where it is known."""
 
+import logging
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 import pandas as pd
 
 from medtf.config import Config, Target
 from medtf.data.labels import encode
+from medtf.evaluate import answers
 from medtf.faults import reading
 from medtf.table import Table
+from medtf.uncertainty import Passes
 
 
-def predict(model: keras.Model, table: Table, root, config: Config, module, *, progress=None) -> pd.DataFrame:
+def predict(
+    model: keras.Model, table: Table, root, config: Config, module, *, progress=None, mc_dropout=0, tta=0, seed=None
+) -> pd.DataFrame:
     """Outputs of `model` for every row of `table`, in its order; the patches of a volume are gathered to one answer.
 
+    Args:
+        model: as `medtf.models.build` makes them, with its weights.
+        table: examples, with labels or without.
+        root: data root.
+        config: what the model was trained with.
+        module: the pipeline.
+        progress: called with (done, all).
+        mc_dropout: passes with dropout left on; 0: none. See `medtf.uncertainty`.
+        tta: passes over images changed by the config's `augment`; 0: none.
+        seed: of these passes; None: train.seed.
     Returns:
-        Columns `row`, `patient`, `fold`, and for each target: binary `<t>` (probability) and `<t>_true` (0, 1, NaN); multi-class
+        Columns `row`, `patient`, `fold`, `series` where the table has it, and for each target: binary `<t>` (probability) and
+        `<t>_true` (0, 1, NaN); multi-class
         `<t>_<i>` and `<t>_true` (index); regression `<t>` and `<t>_true` in its unit, and with a Gaussian head `<t>_sd`, the predicted
-        standard deviation. Predictions are float32.
+        standard deviation. Predictions are float32. All of these are of one plain pass; where more are asked for, `<t>_mc...` and
+        `<t>_tta...` follow, see `medtf.evaluate.answers.summary`.
+    Raises:
+        AskedWronglyError: passes that would all be the same.
     """
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in config.targets}
+    network = _plain(model)
+    if mc_dropout or tta:
+        network = Passes(
+            model, config, mc_dropout=mc_dropout, tta=tta, seed=config.train.seed if seed is None else seed
+        )
+    parts: dict[tuple[str, str], list[np.ndarray]] = {}  # (kind of passes, target): batches (T, b, k)
     weights: list[np.ndarray] = []
     rows = rows_of_blocks(table, config)
     done = 0
-    with reading(table, root):
+    with reading(table, root), _silent_tracing():
         for images, _, weight in module.dataset(table, root, config, training=False):
-            outputs = model.predict_on_batch(np.asarray(images) if keras.backend.backend() != "tensorflow" else images)
-            for name in parts:
-                parts[name].append(np.asarray(outputs[name], np.float32))
+            outputs, passes = network(images)
+            for name in config.targets:
+                parts.setdefault(("", name), []).append(outputs[name][None])
+                for key, found in passes.items():
+                    parts.setdefault((key, name), []).append(found[name])
             weights.append(np.asarray(weight))
             done += len(images)
             if progress:
                 progress(done, len(rows))
+    weight = np.concatenate(weights)
     gathered = {
-        name: gather(np.concatenate(found), rows, np.concatenate(weights), len(table), config.targets[name])
-        for name, found in parts.items()
+        (key, name): np.stack(
+            [gather(one, rows, weight, len(table), config.targets[name]) for one in np.concatenate(found, axis=1)]
+        )
+        for (key, name), found in parts.items()
     }
     frame = pd.DataFrame(
         {"row": table.frame.get("row", pd.Series(range(len(table)))), "patient": table.frame["patient"]}
     )
     frame["fold"] = table.frame.get("fold", "")
+    if "series" in table.frame:  # the examples of a series may be judged as one
+        frame["series"] = table.frame["series"].to_numpy()
     labels = encode(table.frame, config.targets)
     columns = {}
-    for name, target in config.targets.items():
-        columns |= _columns(name, target, gathered[name], labels[name])
+    for (key, name), found in gathered.items():
+        target = config.targets[name]
+        columns |= answers.summary(found, name, target, key) if key else _columns(name, target, found[0], labels[name])
     return pd.concat([frame.reset_index(drop=True), pd.DataFrame(columns)], axis=1)
+
+
+def _plain(model: keras.Model):
+    """One pass, without anything beside it."""
+
+    def network(images):
+        given = images if keras.backend.backend() == "tensorflow" else np.asarray(images)
+        return {name: np.asarray(values, np.float32) for name, values in model.predict_on_batch(given).items()}, {}
+
+    return network
+
+
+@contextmanager
+def _silent_tracing():
+    """Each model and each size of batch is traced once, so several in one process make TensorFlow warn of tracing too often."""
+
+    def without(record):
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(without)
+    try:
+        yield
+    finally:
+        logger.removeFilter(without)
 
 
 def rows_of_blocks(table: Table, config: Config) -> np.ndarray:

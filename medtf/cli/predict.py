@@ -5,15 +5,36 @@ import click
 from medtf.cli.paths import UserPath
 
 
+class Passes(click.ParamType):
+    """How many passes: 0 is none, one would have no spread."""
+
+    name = "integer"
+
+    def convert(self, value, param, ctx):
+        """0, 2, 3, ..."""
+        if not str(value).isdigit() or int(value) == 1:
+            self.fail(f"{value!r}: expected 2 or more passes, or 0 for none; 20 is usual", param, ctx)
+        return int(value)
+
+
+PASSES = Passes()
+
+
 @click.command(short_help="A trained run on new files.")
 @click.argument("folder", metavar="RUN", type=UserPath())
 @click.argument("files", nargs=-1, required=True, type=UserPath())
 @click.option("-o", "--output", required=True, type=UserPath(), help="The CSV to write.")
-def command(folder, files, output):
-    """Predict for new images: FILES may be files and folders, with or without labels.
+@click.option(
+    "--mc-dropout", type=PASSES, default=0, help="Passes with dropout left on, for their spread; 20 is usual."
+)
+@click.option(
+    "--tta", type=PASSES, default=0, help="Passes over images changed by the run's `augment`, for their spread."
+)
+def command(folder, files, output, mc_dropout, tta):
+    """Predict for new images: FILES may be files and folders, with or without labels. RUN may be an ensemble.
 
     The CSV has one row an image (path, probability or value of each target, and whether it lies above the run's threshold). Files that
-    cannot be an example stand in it too, with the reason.
+    cannot be an example stand in it too, with the reason. With passes it also tells how far they differ (docs/metrics.md).
     """
     from pathlib import Path
 
@@ -31,7 +52,7 @@ def command(folder, files, output):
     show.quiet_tensorflow()
     from medtf.predicting import predict_files
 
-    found, root = predict_files(run, files, progress=show.progress)
+    found, root = predict_files(run, files, mc_dropout=mc_dropout, tta=tta, progress=show.progress)
     with paths.writing(output):
         target.parent.mkdir(parents=True, exist_ok=True)
         runs.write_text(target, found.to_csv(index=False))
