@@ -62,5 +62,7 @@ def one_batch(table: Table, config: Config) -> tuple[Table, Config]:
         "stages": [stage | {"epochs": 1} for stage in raw["train"]["stages"]],
     }
     raw["data"] |= {"undersample": {"policy": "none"}}
-    raw["evaluate"] |= {"replicates": 20}
+    # two passes are enough to see that there can be several
+    passes = {name: min(raw["evaluate"][name], 2) for name in ("mc_dropout", "tta")}
+    raw["evaluate"] |= {"replicates": 20, **passes}
     return table.with_frame(frame), Config.model_validate(raw)

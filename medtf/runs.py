@@ -3,7 +3,8 @@
     config.yaml  environment.json  local.json  table.parquet  history.csv  checkpoints/  model.keras  thresholds.json
     valid_predictions.parquet  metrics.json  predictions.parquet  report.html  plots/
 
-`local.json` holds what belongs to this machine alone (the data root) and is never published.
+`local.json` holds what belongs to this machine alone (the data root) and is never published. The folder of a cross-validation holds
+`folds.json` and one run folder a fold (`medtf/folds.py`).
 """
 
 import json
@@ -21,6 +22,8 @@ from medtf import table as tables
 from medtf.errors import AskedWronglyError, MedtfError, nearest
 
 SCHEMA = 1
+FOLDS = "folds.json"  # what tells the folder of a cross-validation from a run folder
+ENSEMBLE = "ensemble.json"  # and that of an ensemble
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pydicom", "scikit-learn", "pyarrow")
 
 
@@ -39,12 +42,19 @@ class Run:
         self.plots = self.folder / "plots"
         self.parts = self.folder.with_name(f".{self.folder.name}.index")  # of an index that `fit` makes itself
 
+    def ended(self) -> bool:
+        """Has the training come to its end?"""
+        model = self.model.is_file() or (self.folder / ENSEMBLE).is_file()
+        return model and (self.folder / "thresholds.json").is_file()
+
     def checkpoint_of(self, stage: int) -> Path:
         """Where a stage of progressive training keeps its state; the first one's is `checkpoint`."""
         return self.checkpoint.with_name(f"last-{stage + 1}.npz") if stage else self.checkpoint
 
-    def create(self, config: configs.Config, table: tables.Table, root, environment: dict) -> "Run":
-        """Make the folder with all that is known before training, or leave nothing."""
+    def create(
+        self, config: configs.Config, table: tables.Table, root, environment: dict, *, folds: dict | None = None
+    ) -> "Run":
+        """Make the folder with all that is known before training, or leave nothing; `folds` makes it that of a cross-validation."""
         building = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
         shutil.rmtree(building, ignore_errors=True)
         try:
@@ -53,7 +63,10 @@ class Run:
             (building / "environment.json").write_text(json.dumps(environment, indent=1), encoding="utf-8")
             (building / "local.json").write_text(json.dumps({"data": str(Path(root).resolve())}), encoding="utf-8")
             tables.save(table, building / "table.parquet")
-            (building / "checkpoints").mkdir()
+            if folds is not None:
+                (building / FOLDS).write_text(json.dumps(folds, indent=1), encoding="utf-8")
+            else:
+                (building / "checkpoints").mkdir()
             os.rename(building, self.folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
@@ -151,7 +164,17 @@ def existing(folder) -> Run:
     if not run.folder.is_dir():
         raise AskedWronglyError(f"{folder}: no such run folder")
     run._text("config.yaml")
+    if is_parent(folder):
+        raise AskedWronglyError(
+            f"{folder}: is a cross-validation; name one of its runs, such as {run.folder / 'fold-0'}"
+            f" (`medtf evaluate {folder}` judges all folds together)"
+        )
     return run
+
+
+def is_parent(folder) -> bool:
+    """Is this the folder of a cross-validation (`medtf fit --folds`), which holds one run a fold?"""
+    return (Path(folder) / FOLDS).is_file()
 
 
 def finished(folder) -> Run:
@@ -161,7 +184,8 @@ def finished(folder) -> Run:
         AskedWronglyError: no run. MedtfError: it was stopped before the end.
     """
     run = existing(folder)
-    absent = [path.name for path in (run.model, run.folder / "thresholds.json") if not path.is_file()]
+    model = run.folder / ENSEMBLE if (run.folder / ENSEMBLE).is_file() else run.model
+    absent = [path.name for path in (model, run.folder / "thresholds.json") if not path.is_file()]
     if absent:
         raise MedtfError(
             f"{folder}: the training has not ended (no {absent[0]} yet):"
@@ -177,7 +201,7 @@ def unfinished(folder) -> Run:
         AskedWronglyError: no run. MedtfError: the training has ended.
     """
     run = existing(folder)
-    if run.model.is_file() and (run.folder / "thresholds.json").is_file():
+    if run.ended():
         raise MedtfError(f"{folder}: the training has ended; judge it with `medtf evaluate {folder}`")
     return run
 
