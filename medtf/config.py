@@ -17,7 +17,7 @@ from medtf.schema_data import Data, Input, Patches, Split, Target, Undersample, 
 
 __all__ = [
     "Augment", "Config", "Data", "Evaluate", "Input", "Model", "Patches", "Split", "Stage", "Target", "Track", "Train",
-    "Undersample", "Uniform", "dump", "load", "override", "parse", "shipped",
+    "Undersample", "Uniform", "dump", "judged_as", "load", "override", "parse", "shipped",
 ]  # fmt: skip
 
 
@@ -48,6 +48,25 @@ def parse(raw: dict, named: str = "config") -> Config:
         return Config.model_validate(raw)
     except ValidationError as error:
         raise AskedWronglyError(f"{named}: " + "; ".join(_fault(e) for e in error.errors()[:5])) from error
+
+
+def judged_as(config: Config, overrides: tuple[str, ...]) -> Config:
+    """A run's config with other `evaluate.key=value`; the rest was settled by the training.
+
+    Raises:
+        AskedWronglyError: another section, or the threshold, which `medtf threshold` chooses.
+    """
+    raw = config.model_dump(mode="json")
+    for one in overrides:
+        key = one.partition("=")[0]
+        if not key.startswith("evaluate."):
+            raise AskedWronglyError(
+                f"--set {one}: a run that is trained takes keys of `evaluate` alone, such as evaluate.calibrate=platt"
+            )
+        if key.startswith("evaluate.threshold"):
+            raise AskedWronglyError(f"--set {one}: choose it with `medtf threshold RUN`, on the validation fold")
+        override(raw, one)
+    return parse(raw, "--set") if overrides else config
 
 
 def dump(config: Config) -> str:

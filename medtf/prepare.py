@@ -129,7 +129,14 @@ def training_table(
         found = split.assign(found, config.data.split, config.targets)
     found = found.with_frame(found.frame.assign(fold=split.roles(found.frame["fold"], config.data.split)))
     # after the split, which is so the same for whatever is selected, and before the pixels are read
-    found = with_masks(split.select(found, config.data.select), root, config, say)
+    everything, found = len(found), split.select(found, config.data.select)
+    if config.data.select:  # for the report's account of who was left out
+        by = {
+            key: [str(one) for one in (value if isinstance(value, (list, tuple)) else [value])]
+            for key, value in config.data.select.items()
+        }
+        found = found.with_frame(found.frame, selected={"dropped": everything - len(found), "by": by})
+    found = with_masks(found, root, config, say)
     if config.data.select:
         say(f"selected {', '.join(f'{k} {v}' for k, v in config.data.select.items())}: {len(found):,} examples")
     found = _checked(found, root, config, jobs, progress, say)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from medtf import pipeline, precision, predictions, prepare, runs, stages
+from medtf import calibrating, pipeline, precision, predictions, prepare, runs, stages
 from medtf.beforehand import about_folds, about_norms, channels_of, keep_volumes, refuse_model, refuse_volumes, times
 from medtf.config import Config
 from medtf.data import dataset as data
@@ -24,6 +24,7 @@ from medtf.faults import reading, refuse_absent
 from medtf.fitting import callbacks, trainer
 from medtf.fitting.checkpoint import Checkpoint, Place, Stop, read_arrays, write_arrays
 from medtf.models import build, transfer
+from medtf.models.facts import facts
 from medtf.table import Table
 
 
@@ -223,13 +224,16 @@ class Session:
         _assign(self.trainer, weights)
         self.told.say(f"best epoch by {config.train.monitor}: {state['epoch']}{self.ended}")
         save_model(self.model, run)
+        run.write_json("model.json", facts(self.model))
 
-        # === Threshold, from the validation fold alone ===
+        # === Threshold and calibration, from the validation fold alone ===
         found = predictions.predict(self.model, self.folds["valid"], self.root, config, self.module)
-        found.to_parquet(run.folder / "valid_predictions.parquet", index=False)  # recalibration is fitted on it
+        found.to_parquet(run.folder / "valid_predictions.parquet", index=False)  # what `evaluate` fits is fitted on it
         chosen = thresholds.choose(
             found, config.targets, config.evaluate.threshold, aggregate=config.evaluate.aggregate
         )
+        if config.evaluate.calibrate != "none":
+            calibrating.fit(run, config, found)
         keeping.forget()
         speed = self.report.speed()
         run.write_json("environment.json", run.read_json("environment.json") | speed)

@@ -16,6 +16,7 @@ COMMANDS = {
     "compare": "medtf.cli.compare",
     "demo": "medtf.cli.demo",
     "doctor": "medtf.cli.doctor",
+    "ensemble": "medtf.cli.ensemble",
     "evaluate": "medtf.cli.evaluate",
     "fit": "medtf.cli.fit",
     "index": "medtf.cli.index",
@@ -24,7 +25,9 @@ COMMANDS = {
     "phantom": "medtf.cli.phantom",
     "predict": "medtf.cli.predict",
     "preview": "medtf.cli.preview",
+    "report": "medtf.cli.report",
     "split": "medtf.cli.split",
+    "threshold": "medtf.cli.threshold",
 }
 
 

@@ -10,26 +10,49 @@ from medtf.cli.paths import UserPath
 @click.option("--data", "root", type=UserPath(), help="Folder of the data, when it has moved since the training.")
 @click.option("--split", "fold", default="test", show_default=True, help="Which fold to judge: train, valid or test.")
 @click.option("--allow-leaks", is_flag=True, help="Judge although patients or pictures stand in two folds.")
-def command(folder, root, fold, allow_leaks):
-    """Judge a trained RUN on patients it has never seen.
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="evaluate.KEY=VALUE",
+    help="Judge otherwise than the run's config says.",
+)
+def command(folder, root, fold, allow_leaks, overrides):
+    """Judge a trained RUN on patients it has never seen; or an ensemble, or all folds of a cross-validation together.
 
-    Writes metrics.json, predictions.parquet, plots/ and report.html into the run folder. Numbers with a unit, such as age, also come
-    recalibrated by a line that was fitted on the validation fold, beside the raw ones (valid_predictions.parquet).
+    Writes metrics.json, predictions.parquet, plots/ and report.html into the run folder. Whatever is fitted (thresholds, lines, calibration,
+    conformal sets) is fitted on the validation fold. Of the config the section evaluate may be changed:
+
+    \b
+      --set evaluate.calibrate=temperature   (platt, isotonic, none)
+      --set evaluate.mc_dropout=20           (passes with dropout left on)
+      --set evaluate.tta=10                  (passes over randomly changed images)
+      --set evaluate.prevalence=0.144        (of the people the model is meant for)
+      --set evaluate.intervals=percentile    (auto, bca)
     """
-    from medtf import runs
+    from medtf import ensembling, runs
     from medtf.cli import paths, show
 
-    run = runs.finished(folder)
+    several = runs.is_parent(folder)
+    if several:
+        from medtf import folds
+
+        judged = folds.finished(folder)
+        run = judged.run
+    else:
+        run = judged = runs.finished(folder)
+        if ensembling.is_ensemble(run):
+            ensembling.refuse_trained(run, fold)
+        run.rows_of(fold)
     runs.refuse_unwritable(run.folder, folder)
     run.root(root)
-    run.rows_of(fold)
     show.quiet_tensorflow()
-    from medtf import judging
+    from medtf import judging, judging_folds
 
+    options = {"root": root, "fold": fold, "allow_leaks": allow_leaks, "overrides": overrides}
+    options |= {"progress": show.progress("predictions")} | ({"say": show.say} if several else {})
     with paths.writing(run.folder, "make room and judge it again"):
-        metrics = judging.evaluate(
-            run, root=root, fold=fold, allow_leaks=allow_leaks, progress=show.progress("predictions")
-        )
+        metrics = (judging_folds if several else judging).evaluate(judged, **options)
     for line in summary(metrics):
         show.say(line)
     show.say(f"report: {run.report}")
@@ -61,14 +84,21 @@ def summary(metrics: dict) -> list[str]:
         f" (in brackets: {level:.0%} intervals over patients)"
     ]
     said += [f"LEAK: {leak}" for leak in metrics["leaks"]]
-    width = max((len(name) for name in metrics["targets"]), default=0)
+    meant = {name: _meant(name, numbers) for name, numbers in metrics["targets"].items()}
+    width = max(map(len, meant.values()), default=0)
     for name, numbers in metrics["targets"].items():
-        said.append(f"  {name:<{width}}  {_line(numbers)}")
+        said.append(f"  {meant[name]:<{width}}  {_line(numbers)}")
         said += [f"  {'':<{width}}  {line}" for line in _further(numbers)]
     if "weighted_log_loss" in metrics:
         said.append(f"  weighted log loss {_interval(metrics['weighted_log_loss'])}")
     said += [f"note: {warning}" for warning in metrics.get("warnings", [])]
     return said
+
+
+def _meant(name: str, numbers: dict) -> str:
+    """`any`, or `sex = M` where the positive class has a name of its own."""
+    positive = numbers.get("positive", "1")
+    return name if positive == "1" else f"{name} = {positive}"
 
 
 def _line(numbers: dict) -> str:
@@ -82,8 +112,10 @@ def _line(numbers: dict) -> str:
 
 
 def _further(numbers: dict) -> list[str]:
-    """What stands beside the raw numbers: recalibrated, corrected, matched."""
-    said = []
+    """What stands beside the raw numbers: groups that differ, recalibrated, corrected, matched."""
+    from medtf.evaluate.group_words import in_short
+
+    said = in_short(numbers.get("subgroups", {}), numbers["kind"])
     for key, how in (
         ("recalibrated", "recalibrated on the validation fold"),
         ("corrected", "corrected with the truth"),

@@ -173,7 +173,9 @@ def _differences(frame, name, target, found: dict, used: str) -> None:
             continue
         other = _people(frame, name, target, rule)[1]
         test = paired_test(base.truth, other.prediction, base.prediction)
-        limits = {key: test[key] for key in ("low", "high", "p")}
+        limits = {key: test[key] for key in ("low", "high", "p")} | (
+            {} if test["low"] is None else {"method": "delong"}
+        )
         numbers["difference"] = {"value": test["difference"], **limits}
         if test["low"] is None:
             numbers["difference"]["reason"] = test.get("reason", "undefined here")

@@ -8,11 +8,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from medtf.config import Target
-from medtf.evaluate import decision_plots, fold_plots, group_plots, multiclass_plots, plots, regression_plots
+from medtf.evaluate import (
+    calibration_plots,
+    decision_plots,
+    fold_plots,
+    group_plots,
+    multiclass_plots,
+    plots,
+    regression_plots,
+    trust_plots,
+)
 from medtf.evaluate.predictions import of_fold, per_patient, sample
 
 # of each target, from its section of metrics.json alone: (name, numbers) -> (kind, caption, figure) of what it holds
-TOPICS = (decision_plots.figures, group_plots.figures)
+TOPICS = (decision_plots.figures, group_plots.figures, trust_plots.figures)
 
 
 def figures(
@@ -30,7 +39,9 @@ def figures(
             target = Target(kind=numbers["kind"], classes=tuple(numbers.get("classes", ())))
             drawn = _DRAW[target.kind](frame, name, target, numbers, metrics["per_patient"])
             topics = chain.from_iterable(draw(name, numbers) for draw in TOPICS)
-            for kind, caption, figure in chain(drawn, topics):
+            probabilities = sample(frame, name, target).prediction if target.kind != "regression" else None
+            calibrated = calibration_plots.figures(name, numbers, probabilities)
+            for kind, caption, figure in chain(drawn, topics, calibrated):
                 yield _file(f"{kind}_{name}"), name, caption, figure
     if "cross_validation" in metrics:
         for kind, name, caption, figure in fold_plots.figures(metrics["cross_validation"]):

@@ -50,8 +50,11 @@ MULTICLASS = {
 }
 
 PER_CLASS = {
+    "prevalence": ("Prevalence", "Share of this class in this fold.", True),
     "sensitivity": ("Sensitivity", "Share of this class's examples that are called it.", True),
-    "precision": ("Precision", "Share of the calls of this class that are right.", True),
+    "specificity": ("Specificity", "Share of the others that are not called it.", True),
+    "precision": ("Precision (PPV)", "Share of the calls of this class that are right.", True),
+    "npv": ("NPV", "Share of the calls of other classes whose true class is not this one.", True),
     "auc": ("AUC", "This class against all others.", False),
 }
 

@@ -92,7 +92,9 @@ def predictive_values_over(known: Sample, threshold: float, prevalences, bootstr
     return rows
 
 
-def predictive_section(known: Sample, threshold: float, bootstrap: PatientBootstrap, marks: dict[str, float]) -> dict:
+def predictive_section(
+    known: Sample, threshold: float | np.ndarray, bootstrap: PatientBootstrap, marks: dict[str, float]
+) -> dict:
     """`predictive_values` of a binary target.
 
     Args:
@@ -108,7 +110,7 @@ def predictive_section(known: Sample, threshold: float, bootstrap: PatientBootst
         row["marks"] = [name for name, p in marks.items() if p == row["prevalence"]]
     positive, called = known.truth == 1, known.prediction >= threshold
     return {
-        "threshold": float(threshold),
+        "threshold": float(np.median(threshold)),  # of a cross-validation each row has its own
         "sensitivity": float(called[positive].mean()) if positive.any() else None,
         "specificity": float((~called[~positive]).mean()) if (~positive).any() else None,
         "rows": rows,

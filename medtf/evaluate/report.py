@@ -1,6 +1,5 @@
 """One self-contained HTML file that tells what was judged, on whom, how well, and how sure that is."""
 
-import base64
 import json
 import os
 import tempfile
@@ -9,13 +8,37 @@ from pathlib import Path
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup, escape
 
-from medtf.evaluate import plots, words
+from medtf.evaluate import demographics_rows, methods, plots, words
+from medtf.evaluate.embedding import embedded
 from medtf.evaluate.figures import figures
+from medtf.evaluate.flow import flow
 from medtf.evaluate.metrics import DEFINITIONS, MAIN, PER_CLASS, as_text, interval_text
+from medtf.evaluate.model_card import PURPOSE
 from medtf.evaluate.regression import ERRORS
 
-PURPOSE = "For research use; not a medical device."
+# beginning of a figure's name -> the part of a target's section that shows it; all others stand at the top of it
+SECTIONS = {
+    "by_": "groups",
+    "decision_": "decision",
+    "predictive_values_": "predictive",
+    "reliability_": "calibration",
+    "conformal_": "conformal",
+    "risk_coverage_": "selective",
+    "folds_": "folds",
+}
+INTERVALS = {
+    "auto": "each number by the method of its own where it has one, else by the BCa bootstrap over patients",
+    "bca": "the BCa bootstrap over patients",
+    "percentile": "the percentile bootstrap over patients",
+}
+AGGREGATES = {
+    "max": "the largest of its examples'",
+    "mean": "the mean of its examples'",
+    "top": "the mean of the {} highest of its examples'",
+    "noisy_or": "1 - the product of (1 - p) over its examples (noisy-or)",
+}
 
 
 def write_report(
@@ -32,6 +55,11 @@ def write_report(
     leaks: Sequence[str] | None = None,
     title: str = "medtf report",
     plots_folder: str | Path | None = None,
+    selected: dict | None = None,
+    people: dict | None = None,
+    facts: dict | None = None,
+    card: dict | None = None,
+    gallery: dict | None = None,
 ) -> Path:
     """Write the report, all at once or not at all.
 
@@ -47,12 +75,16 @@ def write_report(
         warnings, leaks: lines for the top, leaks in red; None: those that stand in `metrics`.
         title: heading of the report.
         plots_folder: also write every figure there as <kind>_<target>.png.
+        selected: {"dropped": examples, "by": {column: values}} where the config took only some rows of the table.
+        people: as `demographics.table` gives them. facts: {heading: [(what, value)]} of the model.
+        card: {heading: sentences} as `model_card.sections` gives them.
+        gallery: pictures as `medtf.gallery.make` gives them.
 
     Returns:
         the path.
     """
     pictures = _pictures(metrics, predictions, history, plots_folder)
-    text = template("report.html.j2").render(
+    text = template("report.html.j2", methods.marks(metrics)).render(
         title=title,
         purpose=PURPOSE,
         metrics=metrics,
@@ -63,7 +95,14 @@ def write_report(
         one_example_a_patient=metrics["n"]["examples"] == metrics["n"]["patients"],
         pictures=pictures,
         folds=_cells(folds),
-        excluded=None if excluded is None or excluded.empty else _cells(excluded),
+        flow=flow(folds, excluded, metrics, selected),
+        people=people and people | {"lines": demographics_rows.rows(people)},
+        facts=facts,
+        card=card,
+        gallery=gallery,
+        methods=methods.explained(metrics),
+        intervals=INTERVALS.get(metrics["intervals"]["method"], metrics["intervals"]["method"]),
+        aggregate=_aggregate(metrics["per_patient"]["aggregate"]),
         config_text=config_text,
         environment={key: _plain(value) for key, value in environment.items()},
         warnings=list(metrics.get("warnings", ()) if warnings is None else warnings),
@@ -79,12 +118,17 @@ def _pictures(metrics, predictions, history, folder) -> list[dict]:
         if folder is not None:
             Path(folder).mkdir(parents=True, exist_ok=True)
             write_whole(Path(folder) / f"{name}.png", content)
-        made.append({"name": name, "target": target, "caption": caption, "data": base64.b64encode(content).decode()})
+        section = next((part for start, part in SECTIONS.items() if name.startswith(start)), "main")
+        made.append({"name": name, "target": target, "section": section, "caption": caption, "data": embedded(content)})
     return made
 
 
-def template(name: str) -> jinja2.Template:
-    """A page of this folder, with the filters that print numbers."""
+def template(name: str, marks: dict[str, str] | None = None) -> jinja2.Template:
+    """A page of this folder, with the filters that print numbers.
+
+    Args:
+        marks: {method: letter} to put behind intervals, or None.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,  # names of targets, classes and columns come from untrusted tables
@@ -94,7 +138,9 @@ def template(name: str) -> jinja2.Template:
     )
     environment.filters |= {
         "text": as_text,
-        "interval": interval_text,
+        "interval": lambda metric, percent=False: _marked(metric, percent, marks or {}),
+        "mark": lambda metric: _mark(metric, marks or {}),
+        "summary": _summary,
         "thousands": lambda n: f"{n:,}",
         "with_interval": words.with_interval,
         "words": words.in_words,
@@ -103,6 +149,34 @@ def template(name: str) -> jinja2.Template:
         "sd_words": words.of_sd,
     }
     return environment.get_template(name)
+
+
+def _marked(metric: dict, percent: bool, marks: dict[str, str]) -> Markup:
+    """The interval, or why there is none, and the letter of its method."""
+    return escape(interval_text(metric, percent)) + _mark(metric, marks)
+
+
+def _mark(metric: dict, marks: dict[str, str]) -> Markup:
+    """The letter of an interval's method, as a link to its explanation."""
+    letter = marks.get(metric.get("method", ""))
+    if letter is None or metric.get("low") is None:
+        return Markup("")
+    return Markup('<a class="mark" href="#method-{0}">{0}</a>').format(letter)
+
+
+def _summary(numbers: dict, name: str = "") -> str:
+    """A target's numbers in a sentence or two; empty where there is nothing to say."""
+    if not numbers.get("n"):
+        return ""
+    if numbers["kind"] == "binary":
+        return words.in_words(numbers, name)
+    return {"multiclass": words.of_multiclass, "regression": words.of_regression}[numbers["kind"]](numbers)
+
+
+def _aggregate(rule: str) -> str:
+    """`max` or `top 3` in words; an unknown rule as it is."""
+    name, _, count = rule.partition(" ")
+    return AGGREGATES.get(name, rule).format(count)
 
 
 def _cells(table: pd.DataFrame) -> dict:

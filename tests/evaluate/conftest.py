@@ -11,6 +11,7 @@ from medtf.config import parse
 def config():
     def build(targets=("any",), **sections):
         named = targets if isinstance(targets, dict) else dict.fromkeys(targets, "binary")
+        sections["evaluate"] = {"replicates": 300} | sections.get("evaluate", {})  # enough for an interval, and quick
         return parse({"pipeline": "table", "targets": named, **sections})
 
     return build
