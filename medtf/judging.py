@@ -53,11 +53,12 @@ def evaluate(
     judged, root = predictions.of_fold(table, fold), run.root(root)
     refuse_absent(judged, root)
     config = with_what_is_kept(config)
+    trained_on = prevalences_in_training(config, table)
+    calibrating.keep_prior(run, config, trained_on)
     ask = Asking(run, config, root, fold, progress)
     chosen = run.read_json("thresholds.json")["targets"]
     found = with_covariates(ask.predictions(judged), table, config)
     valid, unseen = _validation(ask, table, found)
-    trained_on = prevalences_in_training(config, table)
     metrics = judge.judge(
         found,
         config,

@@ -11,7 +11,6 @@ from medtf import calibrating, ensembling, judging, pipeline, predictions, prepa
 from medtf.config import Config
 from medtf.data import scan as scanning
 from medtf.errors import AskedWronglyError, MedtfError
-from medtf.evaluate import scaling
 from medtf.table import Table
 
 
@@ -83,7 +82,7 @@ def _readable(config: Config, root: Path, paths: list[str], progress: prepare.Pr
 
 def _columns(run: runs.Run, config: Config, chosen: dict, found: pd.DataFrame) -> pd.DataFrame:
     """The answers as a reader wants them: classes by their names, thresholds applied, spread beside."""
-    columns, scaled = {}, _scaled(run, config, found)
+    columns, scaled = {}, calibrating.applied(run, config.targets, found)
     for name, target in config.targets.items():
         names = {name: name, f"{name}_sd": f"{name}_sd"} if target.head == "gaussian" else {name: name}
         if target.kind == "multiclass":
@@ -97,22 +96,6 @@ def _columns(run: runs.Run, config: Config, chosen: dict, found: pd.DataFrame) -
             beside = [column for column in found if column == f"{name}_{key}" or column.startswith(f"{name}_{key}_")]
             columns |= {classes.get(column, column): found[column] for column in beside}
     return pd.DataFrame(columns)
-
-
-def _scaled(run: runs.Run, config: Config, found: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
-    """{target: {column: values}} of what was calibrated on the validation fold, where the run says how."""
-    made = {}
-    for name, parameters in calibrating.kept(run).items():
-        target = config.targets.get(name)
-        if target is None or "reason" in parameters:  # the reason why nothing could be fitted
-            continue
-        if target.kind == "binary":
-            made[name] = {f"{name}_calibrated": scaling.apply(parameters, found[name].to_numpy(np.float64))}
-            continue
-        probabilities = found[[f"{name}_{i}" for i in range(target.units)]].to_numpy(np.float64)
-        values = np.asarray(scaling.apply(parameters, probabilities))
-        made[name] = {f"{name}_{value}_calibrated": values[:, i] for i, value in enumerate(target.classes)}
-    return made
 
 
 def _below_one_root(files) -> tuple[Path, list[str]]:

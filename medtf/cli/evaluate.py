@@ -126,6 +126,7 @@ def _further(numbers: dict) -> list[str]:
             said.append(f"{how}: {values}" + (" (flatters any model)" if key == "corrected" else ""))
     if numbers.get("n") and "reason" in numbers.get("recalibrated", {}):
         said.append(f"not recalibrated: {numbers['recalibrated']['reason']}")
+    said += _trust(numbers)
     matched = numbers.get("matched", {})
     if "auc_matched" in matched:
         said.append(
@@ -133,6 +134,22 @@ def _further(numbers: dict) -> list[str]:
         )
     elif matched:
         said.append(f"not matched on {matched['on']}: {matched['reason']}")
+    return said
+
+
+def _trust(numbers: dict) -> list[str]:
+    """Calibration where it was asked for, and what conformal sets or intervals keep of their promise."""
+    said, calibrated, sets = [], numbers.get("calibrated", {}), numbers.get("conformal", {})
+    if "after" in calibrated:
+        before, after = (calibrated[when]["log_loss"]["value"] for when in ("before", "after"))
+        said.append(f"calibrated on the validation fold ({calibrated['how']}): log loss {before:.3f} -> {after:.3f}")
+    elif "reason" in calibrated:
+        said.append(f"not calibrated: {calibrated['reason']}")
+    if "coverage" in sets:
+        what = f"intervals of half width {_interval(sets['half_width'])}" if "half_width" in sets else "sets of classes"
+        said.append(
+            f"conformal {what} hold {_interval(sets['coverage'])} of the truths; promised {1 - sets['miscoverage']:.0%}"
+        )
     return said
 
 
