@@ -10,12 +10,12 @@ from medtf import runs
 from medtf.comparing_people import Side
 from medtf.config import Target
 from medtf.errors import AskedWronglyError, MedtfError, nearest
-from medtf.evaluate import compare_report
 from medtf.evaluate.compare import compare, enough_replicates
 from medtf.evaluate.compare_words import paragraph, verdict
-from medtf.evaluate.intervals import LEVEL, SEED
+from medtf.evaluate.pages import compare_report
 from medtf.evaluate.paired_metrics import METRICS
 from medtf.evaluate.predictions import of_fold
+from medtf.evaluate.statistics.intervals import LEVEL, SEED
 from medtf.table import FOLDS
 
 SCHEMA = 2

@@ -9,8 +9,8 @@ from medtf import config as configs
 from medtf import run_facts, runs, split
 from medtf.data.labels import encode
 from medtf.errors import AskedWronglyError, MedtfError
-from medtf.evaluate import demographics, model_card, report
 from medtf.evaluate.judge import SCHEMA
+from medtf.evaluate.pages import demographics, model_card, report
 from medtf.table import Table
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from medtf import config as configs
 from medtf import gallery, gallery_pictures, judging, pipeline, predictions
 from medtf.data.phantom import ct
-from medtf.evaluate.report import template
+from medtf.evaluate.pages.report import template
 
 BINARY = configs.parse({"pipeline": "table", "targets": {"t": "binary"}})
 NUMBERS = {"n": 6, "threshold": {"value": 0.5}, "positive": "sick", "negative": "well"}

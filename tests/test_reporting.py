@@ -10,7 +10,7 @@ import pytest
 import reported
 
 from medtf import reporting
-from medtf.evaluate import plots
+from medtf.evaluate.draw import plots
 from medtf.evaluate.judge import judge
 
 GALLERY = {

@@ -151,6 +151,21 @@ def test_evaluation_runs_without_tensorflow_and_keras():
     assert not offenders(lambda m: within(m, "medtf.evaluate"), lambda name: within(name, "tensorflow", "keras"))
 
 
+def test_statistics_know_numbers_alone_and_judgement_knows_no_page():
+    """statistics <- what is judged <- figures <- pages."""
+    inside = "medtf.evaluate"
+
+    def others(*allowed):
+        return lambda name: within(name, inside) and name != inside and not within(name, *allowed)
+
+    statistics, draw, pages = (f"{inside}.{part}" for part in ("statistics", "draw", "pages"))
+    assert not offenders(lambda m: within(m, statistics), others(statistics))
+    assert not offenders(lambda m: within(m, draw), lambda name: within(name, pages))
+    core = [m for m in SOURCES if within(m, inside) and not within(m, statistics, draw, pages)]
+    assert len(core) > 10
+    assert not offenders(lambda m: m in core, lambda name: within(name, draw, pages))
+
+
 @pytest.mark.parametrize("module", [m for m in SOURCES if within(m, "medtf.pipelines") and m != "medtf.pipelines"])
 def test_a_pipeline_is_thin_and_says_what_it_reads(module):
     text = SOURCES[module].read_text(encoding="utf-8")

@@ -38,8 +38,8 @@ def summary(content: dict) -> list[str]:
     """A table of every target, and what may be said of it."""
     from medtf.evaluate.compare import TESTS
     from medtf.evaluate.compare_words import SHORT, p_text
+    from medtf.evaluate.pages.words import with_interval
     from medtf.evaluate.paired_metrics import METRICS
-    from medtf.evaluate.words import with_interval
 
     said = [f"LEAK: {leak}" for leak in content["leaks"]]
     for name, found in content["targets"].items():

@@ -95,7 +95,7 @@ def _value(choice: dict) -> str:
 
 
 def _reached(reached: dict) -> str:
-    from medtf.evaluate.words import with_interval
+    from medtf.evaluate.pages.words import with_interval
 
     rates = ", ".join(f"{name} {with_interval(reached[name])}" for name in ("sensitivity", "specificity"))
     return f"{rates}; {reached['positives']:,} positives, {reached['negatives']:,} negatives"

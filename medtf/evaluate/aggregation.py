@@ -9,12 +9,12 @@ import pandas as pd
 
 from medtf.config import Target
 from medtf.evaluate.aggregate import gather, median
-from medtf.evaluate.delong import paired_test
 from medtf.evaluate.group_metrics import shown
-from medtf.evaluate.intervals import PatientBootstrap, measured
 from medtf.evaluate.predictions import Sample, columns, of_fold, per_patient, sample
-from medtf.evaluate.rank_intervals import auc_interval
-from medtf.evaluate.ranking import Ranking
+from medtf.evaluate.statistics.delong import paired_test
+from medtf.evaluate.statistics.intervals import PatientBootstrap, measured
+from medtf.evaluate.statistics.rank_intervals import auc_interval
+from medtf.evaluate.statistics.ranking import Ranking
 from medtf.schema_evaluate import Aggregate
 
 MAIN = {"binary": "auc", "multiclass": "auc_macro", "regression": "mean_absolute_error"}

@@ -3,12 +3,12 @@
 import numpy as np
 from sklearn.metrics import average_precision_score, brier_score_loss, confusion_matrix, log_loss, roc_auc_score
 
-from medtf.evaluate.draws import Draws
-from medtf.evaluate.intervals import Interval, PatientBootstrap, by_unit, logit_interval, measured
 from medtf.evaluate.predictions import Sample
-from medtf.evaluate.rank_intervals import auc_interval
-from medtf.evaluate.ranking import Ranking
-from medtf.evaluate.rates import at_the_edge, f1_interval, share_interval
+from medtf.evaluate.statistics.draws import Draws
+from medtf.evaluate.statistics.intervals import Interval, PatientBootstrap, by_unit, logit_interval, measured
+from medtf.evaluate.statistics.rank_intervals import auc_interval
+from medtf.evaluate.statistics.ranking import Ranking
+from medtf.evaluate.statistics.rates import at_the_edge, f1_interval, share_interval
 
 # As Keras does: float32 cannot tell 1 - 1e-8 from 1, and one certain error would make the log loss infinite.
 CLIP = 1e-7

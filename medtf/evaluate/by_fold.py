@@ -17,10 +17,10 @@ from medtf.config import Config, Target
 from medtf.errors import MedtfError
 from medtf.evaluate.binary import judge_binary
 from medtf.evaluate.fold_statistics import KEYS, RANKED, ranked, statistic
-from medtf.evaluate.intervals import PatientBootstrap, measured
 from medtf.evaluate.multiclass import judge_multiclass
 from medtf.evaluate.predictions import Sample, of_fold, sample
 from medtf.evaluate.regression import judge_regression
+from medtf.evaluate.statistics.intervals import PatientBootstrap, measured
 
 FOLD = "cv_fold"
 APART = "@apart"

@@ -7,12 +7,12 @@ probabilities here; targets with several classes are in calibration_classes.py.
 import numpy as np
 from scipy.special import logit
 
-from medtf.evaluate import logistic
 from medtf.evaluate.binary import CLIP
-from medtf.evaluate.folded import inverted
-from medtf.evaluate.grouping import Sums, equal_mass
-from medtf.evaluate.intervals import PatientBootstrap, measured
-from medtf.evaluate.rates import share_interval
+from medtf.evaluate.statistics import logistic
+from medtf.evaluate.statistics.folded import inverted
+from medtf.evaluate.statistics.grouping import Sums, equal_mass
+from medtf.evaluate.statistics.intervals import PatientBootstrap, measured
+from medtf.evaluate.statistics.rates import share_interval
 
 BINS = 10
 PATIENTS_A_BIN = 10  # fewer say nothing about a share

@@ -4,8 +4,8 @@ import numpy as np
 
 from medtf.config import Target
 from medtf.evaluate.calibration import Calibration, of_probabilities
-from medtf.evaluate.intervals import PatientBootstrap, measured
 from medtf.evaluate.predictions import Sample, class_names
+from medtf.evaluate.statistics.intervals import PatientBootstrap, measured
 
 UNKNOWN = "no example with a known label"
 

@@ -11,14 +11,14 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 
-from medtf.evaluate.delong import paired_test
-from medtf.evaluate.draws import Draws
-from medtf.evaluate.intervals import Interval, PatientBootstrap, measured
-from medtf.evaluate.mcnemar import mcnemar
-from medtf.evaluate.paired import ALPHA, bootstrap_p, holm, signed_rank
 from medtf.evaluate.paired_metrics import COMPARED, DECIDES, METRICS, NO_THRESHOLD, Answers, statistic, undefined
-from medtf.evaluate.rank_intervals import auc_interval
-from medtf.evaluate.rates import share_interval
+from medtf.evaluate.statistics.delong import paired_test
+from medtf.evaluate.statistics.draws import Draws
+from medtf.evaluate.statistics.intervals import Interval, PatientBootstrap, measured
+from medtf.evaluate.statistics.mcnemar import mcnemar
+from medtf.evaluate.statistics.paired import ALPHA, bootstrap_p, holm, signed_rank
+from medtf.evaluate.statistics.rank_intervals import auc_interval
+from medtf.evaluate.statistics.rates import share_interval
 
 REPLICATES = 5000  # a p value of 0.001 needs more draws than an interval
 REPLICATES_OF_A_PAIR = (

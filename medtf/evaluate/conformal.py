@@ -4,9 +4,9 @@ import numpy as np
 
 from medtf.config import Target
 from medtf.evaluate.conformal_sets import expected, fit, interval, sets
-from medtf.evaluate.intervals import PatientBootstrap
-from medtf.evaluate.patient_means import PatientMeans
 from medtf.evaluate.predictions import Sample, class_names
+from medtf.evaluate.statistics.intervals import PatientBootstrap
+from medtf.evaluate.statistics.patient_means import PatientMeans
 
 
 def section(

@@ -14,8 +14,8 @@ With one example a patient this is the usual quantile, the ceil((n + 1)(1 - a))-
 import numpy as np
 from scipy.stats import beta
 
-from medtf.evaluate.intervals import LEVEL
 from medtf.evaluate.predictions import Sample
+from medtf.evaluate.statistics.intervals import LEVEL
 
 
 def fit(valid: Sample, patients, miscoverage: float, kind: str, *, sd: np.ndarray | None = None) -> dict:

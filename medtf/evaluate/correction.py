@@ -15,9 +15,9 @@ import dataclasses
 
 import numpy as np
 
-from medtf.evaluate.intervals import PatientBootstrap, by_unit, measured
 from medtf.evaluate.predictions import Sample
 from medtf.evaluate.regression import ERRORS, judge_regression
+from medtf.evaluate.statistics.intervals import PatientBootstrap, by_unit, measured
 
 FEWEST = 10  # patients of the validation fold; a line through fewer says little
 

@@ -12,9 +12,9 @@ model's answers as probabilities, so it speaks for the model only where they are
 import numpy as np
 from scipy.sparse import csr_array
 
-from medtf.evaluate.intervals import Interval, PatientBootstrap, by_unit, measured
-from medtf.evaluate.mover import difference, share
 from medtf.evaluate.predictions import Sample
+from medtf.evaluate.statistics.intervals import Interval, PatientBootstrap, by_unit, measured
+from medtf.evaluate.statistics.mover import difference, share
 
 GRID = (0.005, *np.arange(1, 10) / 100, *np.arange(100, 500, 25) / 1000, *np.arange(50, 100, 5) / 100)
 OF_PREVALENCE = (0.1, 0.2, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)  # where the curves of a rare finding bend

@@ -4,9 +4,9 @@ import numpy as np
 
 from medtf.config import Target
 from medtf.evaluate.binary import CLIP, at_threshold
-from medtf.evaluate.intervals import by_unit
 from medtf.evaluate.predictions import Sample
-from medtf.evaluate.ranking import Ranking
+from medtf.evaluate.statistics.intervals import by_unit
+from medtf.evaluate.statistics.ranking import Ranking
 
 KEYS = {
     "binary": ("auc", "average_precision", "log_loss", "brier", "sensitivity", "specificity", "accuracy", "balanced_accuracy"),

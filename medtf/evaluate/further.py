@@ -5,9 +5,9 @@ import pandas as pd
 
 from medtf.config import Config, Target
 from medtf.evaluate import aggregation, correction, matching, subgroups
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.predictions import Sample, of_fold, per_patient, sample
 from medtf.evaluate.regression import judge_sd
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 from medtf.evaluate.subgroups import PREFIX
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medtf.evaluate import influence
-from medtf.evaluate.intervals import Interval, by_unit, measured
-from medtf.evaluate.rank_intervals import auc_interval, pearson_interval
-from medtf.evaluate.ranking import Ranking
-from medtf.evaluate.rates import share_interval
+from medtf.evaluate.statistics import influence
+from medtf.evaluate.statistics.intervals import Interval, by_unit, measured
+from medtf.evaluate.statistics.rank_intervals import auc_interval, pearson_interval
+from medtf.evaluate.statistics.ranking import Ranking
+from medtf.evaluate.statistics.rates import share_interval
 
 FEWEST = 10  # people in a group; below this its numbers are not given
 FEWEST_OF_CLASS = 5  # people of a class, for a number that is made of that class

@@ -6,10 +6,11 @@ the groups' joint covariance, clustered by patient, which allows for it.
 
 import numpy as np
 
-from medtf.evaluate import heterogeneity, influence, permutation
+from medtf.evaluate import permutation
 from medtf.evaluate.compare import holm
 from medtf.evaluate.group_metrics import Rows, of_each, too_small, with_influence
-from medtf.evaluate.heterogeneity import untested
+from medtf.evaluate.statistics import heterogeneity, influence
+from medtf.evaluate.statistics.heterogeneity import untested
 
 _LOGIT = ("auc", "auc_macro")
 _MEANS = ("bias", "calibration_in_the_large")

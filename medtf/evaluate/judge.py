@@ -12,11 +12,11 @@ from medtf.errors import MedtfError
 from medtf.evaluate import by_fold
 from medtf.evaluate.binary import judge_binary
 from medtf.evaluate.further import further
-from medtf.evaluate.intervals import LEVEL, SEED, PatientBootstrap, measured
 from medtf.evaluate.multiclass import judge_multiclass
 from medtf.evaluate.predictions import class_names, count_series, has_series, of_fold, per_patient, per_series, sample
 from medtf.evaluate.regression import judge_regression
 from medtf.evaluate.sections import Beside, sections
+from medtf.evaluate.statistics.intervals import LEVEL, SEED, PatientBootstrap, measured
 
 SCHEMA = 2  # docs/metrics.schema.json
 

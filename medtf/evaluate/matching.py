@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from medtf.evaluate.intervals import SEED, PatientBootstrap, measured
-from medtf.evaluate.rank_intervals import auc_interval
-from medtf.evaluate.ranking import Ranking
+from medtf.evaluate.statistics.intervals import SEED, PatientBootstrap, measured
+from medtf.evaluate.statistics.rank_intervals import auc_interval
+from medtf.evaluate.statistics.ranking import Ranking
 
 CALIPER = 0.2  # of the standard deviation within the classes
 FEWEST = 10  # pairs; an AUC of fewer says little

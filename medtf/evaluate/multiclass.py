@@ -13,11 +13,11 @@ from sklearn.metrics import (
 )
 
 from medtf.evaluate.binary import CLIP
-from medtf.evaluate.intervals import Interval, PatientBootstrap, by_unit, measured
 from medtf.evaluate.predictions import Sample
-from medtf.evaluate.rank_intervals import auc_interval
-from medtf.evaluate.ranking import Ranking
-from medtf.evaluate.rates import at_the_edge, share_interval
+from medtf.evaluate.statistics.intervals import Interval, PatientBootstrap, by_unit, measured
+from medtf.evaluate.statistics.rank_intervals import auc_interval
+from medtf.evaluate.statistics.ranking import Ranking
+from medtf.evaluate.statistics.rates import at_the_edge, share_interval
 
 _NAMES = ("accuracy", "balanced_accuracy", "auc_macro", "auc_weighted", "log_loss", "cohen_kappa")
 _PER_CLASS = ("prevalence", "sensitivity", "specificity", "precision", "npv", "auc")

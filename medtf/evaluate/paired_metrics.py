@@ -7,8 +7,8 @@ import numpy as np
 
 from medtf.evaluate.binary import CLIP, at_threshold
 from medtf.evaluate.multiclass import from_confusion
-from medtf.evaluate.ranking import Ranking
-from medtf.evaluate.ranks import Spearman
+from medtf.evaluate.statistics.ranking import Ranking
+from medtf.evaluate.statistics.ranks import Spearman
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ its numbers of positives and negatives, and the spread of the groups' AUCs is co
 import numpy as np
 
 from medtf.evaluate.group_metrics import Rows
-from medtf.evaluate.heterogeneity import tested, untested
-from medtf.evaluate.ranking import Ranking
+from medtf.evaluate.statistics.heterogeneity import tested, untested
+from medtf.evaluate.statistics.ranking import Ranking
 
 DRAWS = 1999
 _CELLS = 4_000_000  # of one block of weights, 32 MB

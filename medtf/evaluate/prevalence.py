@@ -8,9 +8,9 @@ import numpy as np
 
 from medtf.errors import MedtfError
 from medtf.evaluate.binary import CLIP, predictive_values
-from medtf.evaluate.intervals import PatientBootstrap, by_unit, measured
 from medtf.evaluate.predictions import Sample
-from medtf.evaluate.rates import at_the_edge, share_interval
+from medtf.evaluate.statistics.intervals import PatientBootstrap, by_unit, measured
+from medtf.evaluate.statistics.rates import at_the_edge, share_interval
 
 # 0.1 % (screening) to 50 % (a balanced study)
 GRID = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from medtf.evaluate.predictions import Sample
-from medtf.evaluate.rates import share_interval
+from medtf.evaluate.statistics.rates import share_interval
 
 
 def reached(known: Sample, people: np.ndarray, threshold: float) -> dict:

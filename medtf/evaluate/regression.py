@@ -5,12 +5,12 @@ from scipy import stats
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from medtf.errors import MedtfError
-from medtf.evaluate.draws import Draws
-from medtf.evaluate.intervals import LEVEL, Interval, PatientBootstrap, by_unit, measured
 from medtf.evaluate.predictions import Sample
-from medtf.evaluate.rank_intervals import pearson_interval
-from medtf.evaluate.ranks import Spearman
-from medtf.evaluate.rates import share_interval
+from medtf.evaluate.statistics.draws import Draws
+from medtf.evaluate.statistics.intervals import LEVEL, Interval, PatientBootstrap, by_unit, measured
+from medtf.evaluate.statistics.rank_intervals import pearson_interval
+from medtf.evaluate.statistics.ranks import Spearman
+from medtf.evaluate.statistics.rates import share_interval
 
 # what a changed prediction (corrected, recalibrated) changes; the floors stay as they are
 ERRORS = (

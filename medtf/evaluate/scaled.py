@@ -8,11 +8,11 @@ from medtf.config import Target
 from medtf.evaluate.binary import CLIP
 from medtf.evaluate.calibration import Calibration
 from medtf.evaluate.calibration_classes import UNKNOWN, top_label
-from medtf.evaluate.grouping import equal_mass
-from medtf.evaluate.intervals import PatientBootstrap, measured
 from medtf.evaluate.predictions import Sample
-from medtf.evaluate.ranking import Ranking
 from medtf.evaluate.scaling import apply
+from medtf.evaluate.statistics.grouping import equal_mass
+from medtf.evaluate.statistics.intervals import PatientBootstrap, measured
+from medtf.evaluate.statistics.ranking import Ranking
 
 NUMBERS = ("log_loss", "brier", "ece", "slope", "intercept", "auc")
 GROUPS = 1000  # of neighbouring probabilities, in which the AUC's draws take them

@@ -14,9 +14,9 @@ from scipy.special import expit, log_softmax, logit, softmax
 from sklearn.isotonic import IsotonicRegression
 
 from medtf.errors import AskedWronglyError, MedtfError, nearest
-from medtf.evaluate import logistic
 from medtf.evaluate.binary import CLIP
 from medtf.evaluate.predictions import Sample
+from medtf.evaluate.statistics import logistic
 
 HOW = ("temperature", "platt", "isotonic")
 FEWEST = 20  # patients of the validation fold; a rule of fewer follows their chance

@@ -8,8 +8,8 @@ import pandas as pd
 
 from medtf.config import Config, Target
 from medtf.evaluate import answers, calibration_classes, conformal, decision, prevalence, scaled, selective
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.predictions import Sample, of_fold, sample
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 
 @dataclass(frozen=True)

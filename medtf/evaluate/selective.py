@@ -8,12 +8,12 @@ import numpy as np
 from scipy.special import logit
 
 from medtf.evaluate.binary import CLIP
-from medtf.evaluate.grouping import Sums, equal_mass
-from medtf.evaluate.intervals import PatientBootstrap, measured
 from medtf.evaluate.predictions import Sample
-from medtf.evaluate.ranks import Spearman
-from medtf.evaluate.rates import share_interval
 from medtf.evaluate.selective_cut import at_cut, cut
+from medtf.evaluate.statistics.grouping import Sums, equal_mass
+from medtf.evaluate.statistics.intervals import PatientBootstrap, measured
+from medtf.evaluate.statistics.ranks import Spearman
+from medtf.evaluate.statistics.rates import share_interval
 
 GROUPS = 1000  # of equally sure examples; with more distinct values neighbours are taken together
 ERRORS = (0.01, 0.02, 0.05, 0.1)  # of classes: shares of wrong calls to ask for

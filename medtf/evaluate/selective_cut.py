@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from medtf.evaluate.intervals import PatientBootstrap, measured
-from medtf.evaluate.rates import share_interval
+from medtf.evaluate.statistics.intervals import PatientBootstrap, measured
+from medtf.evaluate.statistics.rates import share_interval
 
 NONE = "no share of the validation fold stays within this error"
 

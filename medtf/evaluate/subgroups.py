@@ -11,9 +11,9 @@ import pandas as pd
 from medtf.config import Target
 from medtf.evaluate import group_metrics, group_tests, group_words
 from medtf.evaluate.group_metrics import FEWEST, Rows, too_small
-from medtf.evaluate.heterogeneity import untested
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.predictions import Sample, class_names
+from medtf.evaluate.statistics.heterogeneity import untested
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 from medtf.table import is_empty
 
 PREFIX = "covariate_"  # of these columns in the table of predictions; a target of the same name keeps its own

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from commands import names, refused
 
-from medtf.evaluate import plots
+from medtf.evaluate.draw import plots
 
 BOTH = judged.BOTH
 SITE = {"site": {"classes": [0, 1, 2]}}

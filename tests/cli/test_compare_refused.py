@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from commands import names, refused
 
-from medtf.evaluate import plots
+from medtf.evaluate.draw import plots
 
 BOTH = judged.BOTH
 

@@ -22,7 +22,7 @@ def run(made, tmp_path):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    from medtf.evaluate import plots
+    from medtf.evaluate.draw import plots
 
     monkeypatch.setattr(plots, "png", lambda figure: b"no picture")
 

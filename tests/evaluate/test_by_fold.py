@@ -230,7 +230,7 @@ def test_what_was_judged_already_is_taken():
 
 
 def test_every_target_with_labels_is_drawn_also_where_numbers_are_missing():
-    from medtf.evaluate import fold_plots, plots
+    from medtf.evaluate.draw import fold_plots, plots
 
     frame = cohort(n=60)
     frame.loc[frame["cv_fold"] == 1, "ill_true"] = 0

@@ -12,10 +12,10 @@ from sklearn.metrics import brier_score_loss
 from medtf.config import Target
 from medtf.evaluate.calibration import PARTS, _by_chance, of_probabilities
 from medtf.evaluate.calibration_classes import section
-from medtf.evaluate.folded import inverted
-from medtf.evaluate.grouping import equal_mass
-from medtf.evaluate.intervals import PatientBootstrap
-from medtf.evaluate.logistic import fit
+from medtf.evaluate.statistics.folded import inverted
+from medtf.evaluate.statistics.grouping import equal_mass
+from medtf.evaluate.statistics.intervals import PatientBootstrap
+from medtf.evaluate.statistics.logistic import fit
 
 BINARY = Target(kind="binary")
 

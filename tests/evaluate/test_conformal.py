@@ -12,7 +12,7 @@ from scipy.stats import beta, kstest
 from medtf.config import Target
 from medtf.evaluate.conformal import section
 from medtf.evaluate.conformal_sets import both, expected, fit, interval, needed, quantile, sets, summed
-from medtf.evaluate.intervals import PatientBootstrap
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 BINARY, LETTERS = Target(kind="binary"), Target(kind="multiclass", classes=("a", "b", "c"))
 AGE = Target(kind="regression")

@@ -6,8 +6,8 @@ import pytest
 from ages import ages
 
 from medtf.evaluate.correction import fit_line
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.judge import judge
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 
 def judged(frame, valid, config, split="test", **evaluate):

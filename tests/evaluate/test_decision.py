@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from medtf.evaluate.decision import GRID, grid, net_benefit, section
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.predictions import Sample
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import norm
 
 from medtf.evaluate.decision import section
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.predictions import Sample
 from medtf.evaluate.prevalence import predictive_values_over
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 PREVALENCE, GAP, SHARED = 0.3, 1.5, 0.7  # SHARED: how much the slices of a patient have in common
 SETS = 500

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from medtf.config import Target
-from medtf.evaluate import decision_plots
 from medtf.evaluate.decision import section
-from medtf.evaluate.drawing import png
-from medtf.evaluate.intervals import PatientBootstrap
+from medtf.evaluate.draw import decision_plots
+from medtf.evaluate.draw.drawing import png
 from medtf.evaluate.judge import judge
+from medtf.evaluate.pages.report import template
 from medtf.evaluate.predictions import sample
 from medtf.evaluate.prevalence import predictive_section, prior_section
-from medtf.evaluate.report import template
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 from medtf.evaluate.thresholds import choose
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from medtf.evaluate.delong import auc_variance, covariance, paired_test
+from medtf.evaluate.statistics.delong import auc_variance, covariance, paired_test
 
 # DeLong, DeLong and Clarke-Pearson (1988): ovarian cancer, four columns: albumin, total protein, K-G score (high is bad), operated with
 # success. The 43 complete patients, as SAS/STAT's user guide prints them ("Comparing Receiver Operating Characteristic Curves").

@@ -6,8 +6,8 @@ import pytest
 
 from medtf.config import parse
 from medtf.data.labels import encode
-from medtf.evaluate import demographics
-from medtf.evaluate.demographics_rows import rows
+from medtf.evaluate.pages import demographics
+from medtf.evaluate.pages.demographics_rows import rows
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from medtf.evaluate.draws import Draws
-from medtf.evaluate.intervals import PatientBootstrap, measured
+from medtf.evaluate.statistics.draws import Draws
+from medtf.evaluate.statistics.intervals import PatientBootstrap, measured
 
 
 def replicated(*columns):

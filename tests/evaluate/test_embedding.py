@@ -9,8 +9,8 @@ import reported
 from PIL import Image
 
 from medtf import reporting
-from medtf.evaluate import plots
-from medtf.evaluate.embedding import embedded, small_png
+from medtf.evaluate.draw import plots
+from medtf.evaluate.pages.embedding import embedded, small_png
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from medtf.evaluate.flow import SHOWN, flow
+from medtf.evaluate.pages.flow import SHOWN, flow
 
 FOLDS = pd.DataFrame({"fold": ["train", "test"], "examples": [70, 30], "patients": [7, 3]})
 METRICS = {"split": "test", "targets": {"any": {"n": 28, "unknown": 2}}}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medtf.evaluate.delong import auc_variance
 from medtf.evaluate.group_metrics import METRICS, Rows
 from medtf.evaluate.group_tests import adjust, differences
+from medtf.evaluate.statistics.delong import auc_variance
 
 NAMES = {"binary": ("x = 0", "x = 1"), "multiclass": ("A", "B", "C"), "regression": ()}
 

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from ages import ages
 
-from medtf.evaluate import group_plots, subgroups
+from medtf.evaluate import subgroups
+from medtf.evaluate.draw import group_plots
 from medtf.evaluate.group_words import in_short, of_column
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.predictions import sample
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medtf.evaluate.heterogeneity import cochran_q, detectable, kruskal_wallis, proportions, welch
+from medtf.evaluate.statistics.heterogeneity import cochran_q, detectable, kruskal_wallis, proportions, welch
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medtf.evaluate import influence
-from medtf.evaluate.delong import auc_variance
+from medtf.evaluate.statistics import influence
+from medtf.evaluate.statistics.delong import auc_variance
 
 
 def variance(found, patients):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medtf.evaluate import intervals
-from medtf.evaluate.draws import Draws
-from medtf.evaluate.intervals import (
+from medtf.evaluate.statistics import intervals
+from medtf.evaluate.statistics.draws import Draws
+from medtf.evaluate.statistics.intervals import (
     Interval,
     PatientBootstrap,
     bca_interval,

@@ -60,7 +60,7 @@ def model(made):
 def judged(made, model, tmp_path, monkeypatch):
     """`evaluate` on a copy of that run; the model is loaded once for all."""
     from medtf import judging
-    from medtf.evaluate import plots
+    from medtf.evaluate.draw import plots
 
     monkeypatch.setattr(judging, "load_model", lambda run: model)
     monkeypatch.setattr(plots, "png", lambda figure: b"no picture")

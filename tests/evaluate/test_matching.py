@@ -4,7 +4,7 @@ import pytest
 
 from medtf.evaluate.judge import judge
 from medtf.evaluate.matching import pairs, wanted
-from medtf.evaluate.words import of_matching
+from medtf.evaluate.pages.words import of_matching
 
 
 def people(n=600, gap=1.0, by_size=1.0, by_else=0.0, seed=0) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medtf.evaluate.mcnemar import mcnemar, p_values
+from medtf.evaluate.statistics.mcnemar import mcnemar, p_values
 
 
 def calls(both, only_a, only_b, neither):

@@ -3,8 +3,8 @@
 import ast
 from pathlib import Path
 
-from medtf.evaluate import methods
-from medtf.evaluate.report import template
+from medtf.evaluate.pages import methods
+from medtf.evaluate.pages.report import template
 
 
 def metric(method, low=0.1):
@@ -41,7 +41,7 @@ def test_the_page_puts_the_letter_behind_the_interval(tmp_path):
 def test_every_method_that_an_interval_can_name_is_explained():
     """Each `Interval(low, high, "name")` of the package."""
     named = set()
-    for path in Path(methods.__file__).parent.glob("*.py"):
+    for path in Path(methods.__file__).parents[1].rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Interval" and node.args:
                 constants = (part.value for part in ast.walk(node.args[-1]) if isinstance(part, ast.Constant))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from medtf.evaluate.binary import judge_binary
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.multiclass import judge_multiclass
 from medtf.evaluate.predictions import Sample
 from medtf.evaluate.regression import judge_regression
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 PREVALENCES = {"data": None, "given": 0.1}
 

@@ -7,7 +7,7 @@ import pytest
 
 from medtf.config import parse
 from medtf.data.labels import encode
-from medtf.evaluate import demographics, limits, model_card
+from medtf.evaluate.pages import demographics, limits, model_card
 
 
 def measured(value, low=None, high=None, **more):

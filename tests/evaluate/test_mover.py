@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medtf.evaluate.mover import difference, share
-from medtf.evaluate.rates import share_interval
+from medtf.evaluate.statistics.mover import difference, share
+from medtf.evaluate.statistics.rates import share_interval
 
 
 def of(hits, n, start=0, people=None):

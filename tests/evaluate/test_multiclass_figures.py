@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medtf.evaluate import multiclass_plots
-from medtf.evaluate.figures import figures
+from medtf.evaluate.draw import multiclass_plots
+from medtf.evaluate.draw.figures import figures
 from medtf.evaluate.judge import judge
-from medtf.evaluate.words import in_words, of_multiclass
+from medtf.evaluate.pages.words import in_words, of_multiclass
 
 CLASSES = ["T1", "T2", "FLAIR"]
 

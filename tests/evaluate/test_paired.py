@@ -10,10 +10,10 @@ from scipy import stats
 from sklearn import metrics as sklearn
 
 from medtf.evaluate.compare import compare, enough_replicates
-from medtf.evaluate.compare_report import matrix
 from medtf.evaluate.compare_words import paragraph
-from medtf.evaluate.paired import bootstrap_p, holm, signed_rank
+from medtf.evaluate.pages.compare_report import matrix
 from medtf.evaluate.paired_metrics import METRICS
+from medtf.evaluate.statistics.paired import bootstrap_p, holm, signed_rank
 
 
 def test_signed_rank_equals_scipy_and_drops_equal_pairs():

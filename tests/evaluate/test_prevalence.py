@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from medtf.errors import MedtfError
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.predictions import Sample
 from medtf.evaluate.prevalence import GRID, predictive_section, predictive_values_over, prior_section, shift
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medtf.evaluate.delong import auc_variance
-from medtf.evaluate.rank_intervals import auc_interval, fisher, newcombe_low, pearson_interval
+from medtf.evaluate.statistics.delong import auc_variance
+from medtf.evaluate.statistics.rank_intervals import auc_interval, fisher, newcombe_low, pearson_interval
 
 
 def binormal(n=200, distance=1.0, seed=0):

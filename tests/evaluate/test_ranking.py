@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from medtf.evaluate.ranking import Ranking
+from medtf.evaluate.statistics.ranking import Ranking
 
 
 def test_auc_with_ties_by_hand():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
-from medtf.evaluate.ranks import Midranks, Spearman
+from medtf.evaluate.statistics.ranks import Midranks, Spearman
 
 
 def test_midranks_by_hand():

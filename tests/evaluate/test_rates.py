@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from medtf.evaluate.rates import at_the_edge, effective_number, f1_interval, share_interval, wilson
+from medtf.evaluate.statistics.rates import at_the_edge, effective_number, f1_interval, share_interval, wilson
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from medtf.evaluate import plots
-from medtf.evaluate.figures import figures
+from medtf.evaluate.draw import plots
+from medtf.evaluate.draw.figures import figures
 from medtf.evaluate.judge import judge
-from medtf.evaluate.report import write_report
+from medtf.evaluate.pages.report import write_report
 
 FOLDS = pd.DataFrame({"fold": ["train", "test"], "examples": [12345, 120], "patients": [400, 40]})
 HISTORY = pd.DataFrame({"epoch": [0, 1], "loss": [0.7, 0.5], "val_loss": [0.6, 0.55]})
@@ -251,7 +251,7 @@ def test_history_marks_the_best_epoch():
 
 def test_package_imports_no_framework():
     code = (
-        "import sys, medtf.evaluate.judge, medtf.evaluate.report, medtf.evaluate.thresholds;"
+        "import sys, medtf.evaluate.judge, medtf.evaluate.pages.report, medtf.evaluate.thresholds;"
         "sys.exit(bool({'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from ages import ages
 
-from medtf.evaluate import group_plots, plots
-from medtf.evaluate.figures import figures
+from medtf.evaluate.draw import group_plots, plots
+from medtf.evaluate.draw.figures import figures
 from medtf.evaluate.judge import judge
-from medtf.evaluate.report import write_report
-from medtf.evaluate.words import of_regression, of_sd
+from medtf.evaluate.pages.report import write_report
+from medtf.evaluate.pages.words import of_regression, of_sd
 
 
 @pytest.fixture

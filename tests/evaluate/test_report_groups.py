@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from medtf.evaluate.figures import figures
+from medtf.evaluate.draw.figures import figures
 from medtf.evaluate.judge import judge
 from medtf.evaluate.metrics import DEFINITIONS, PER_CLASS
-from medtf.evaluate.report import template
+from medtf.evaluate.pages.report import template
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from medtf.config import Target
 from medtf.errors import AskedWronglyError, MedtfError
 from medtf.evaluate import scaled, scaling
-from medtf.evaluate.intervals import PatientBootstrap
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 BINARY, LETTERS = Target(kind="binary"), Target(kind="multiclass", classes=("a", "b", "c"))
 

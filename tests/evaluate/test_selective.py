@@ -10,9 +10,9 @@ from scipy.special import expit, softmax
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.selective import COVERAGES, section
 from medtf.evaluate.selective_cut import cut
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 
 @pytest.fixture(autouse=True)

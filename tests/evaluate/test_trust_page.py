@@ -9,18 +9,11 @@ from samples import known
 from scipy.special import expit, softmax
 
 from medtf.config import Target
-from medtf.evaluate import (
-    calibration_classes,
-    calibration_plots,
-    conformal,
-    report,
-    scaled,
-    scaling,
-    selective,
-    trust_plots,
-)
-from medtf.evaluate.drawing import png
-from medtf.evaluate.intervals import PatientBootstrap
+from medtf.evaluate import calibration_classes, conformal, scaled, scaling, selective
+from medtf.evaluate.draw import calibration_plots, trust_plots
+from medtf.evaluate.draw.drawing import png
+from medtf.evaluate.pages import report
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 PAGE = """{% from "report_calibration.html.j2" import calibration_section, calibrated_section with context %}
 {% from "report_conformal.html.j2" import conformal_section, selective_section with context %}

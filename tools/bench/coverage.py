@@ -13,10 +13,10 @@ import numpy as np
 from scipy import stats
 
 from medtf.evaluate.binary import judge_binary
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.multiclass import judge_multiclass
 from medtf.evaluate.predictions import Sample
 from medtf.evaluate.regression import judge_regression
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 CLASSES = ["a", "b", "c"]
 KINDS = ("shown", "bca", "percentile")

@@ -15,11 +15,11 @@ from sklearn import metrics as sk
 
 from medtf.config import Target
 from medtf.evaluate.binary import judge_binary
-from medtf.evaluate.delong import auc_variance
-from medtf.evaluate.intervals import PatientBootstrap
 from medtf.evaluate.multiclass import judge_multiclass
 from medtf.evaluate.predictions import per_patient, sample
 from medtf.evaluate.regression import judge_regression
+from medtf.evaluate.statistics.delong import auc_variance
+from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 PEER = 20  # replicates that the peer's loop really does
 CLASSES = list("abcde")

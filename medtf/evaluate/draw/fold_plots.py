@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from matplotlib.figure import Figure
 
-from medtf.evaluate.drawing import BLUE, GREY, INK, ORANGE, new_axes
+from medtf.evaluate.draw.drawing import BLUE, GREY, INK, ORANGE, new_axes
 from medtf.evaluate.metrics import DEFINITIONS, as_text, interval_text
 
 MAIN = {"binary": "auc", "multiclass": "auc_macro", "regression": "mean_absolute_error"}

@@ -6,7 +6,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from medtf.evaluate.drawing import BLUE, GREEN, GREY, INK, ORANGE, legend, new_axes, png, range_text, short
+from medtf.evaluate.draw.drawing import BLUE, GREEN, GREY, INK, ORANGE, legend, new_axes, png, range_text, short
 from medtf.evaluate.metrics import as_text
 
 __all__ = ["confusion", "history", "png", "precision_recall", "roc"]

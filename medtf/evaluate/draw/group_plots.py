@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from matplotlib.figure import Figure
 
-from medtf.evaluate.drawing import BLUE, GREY, INK, ORANGE, new_axes, plain, short
+from medtf.evaluate.draw.drawing import BLUE, GREY, INK, ORANGE, new_axes, plain, short
 from medtf.evaluate.group_metrics import METRICS, NAMES
 from medtf.evaluate.metrics import as_text, interval_text
 

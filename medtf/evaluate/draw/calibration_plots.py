@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from medtf.evaluate.drawing import BLUE, GREEN, GREY, INK, ORANGE, dress, range_text
+from medtf.evaluate.draw.drawing import BLUE, GREEN, GREY, INK, ORANGE, dress, range_text
 from medtf.evaluate.metrics import as_text
 
 SIZE = (4.8, 5.6)

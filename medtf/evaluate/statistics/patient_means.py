@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from medtf.evaluate.intervals import Interval, PatientBootstrap, measured
-from medtf.evaluate.rates import share_interval, wilson
+from medtf.evaluate.statistics.intervals import Interval, PatientBootstrap, measured
+from medtf.evaluate.statistics.rates import share_interval, wilson
 
 
 class PatientMeans:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
 from medtf.evaluate.compare_words import SHORT, p_text
-from medtf.evaluate.drawing import BLUE, GREEN, GREY, INK, ORANGE, dress, legend, new_axes, range_text, short
+from medtf.evaluate.draw.drawing import BLUE, GREEN, GREY, INK, ORANGE, dress, legend, new_axes, range_text, short
 from medtf.evaluate.metrics import as_text
 from medtf.evaluate.paired_metrics import COMPARED, DECIDES, METRICS
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from medtf.evaluate.metrics import DEFINITIONS, as_text
-from medtf.evaluate.words import with_interval
+from medtf.evaluate.pages.words import with_interval
 
 MANY_PATIENTS = 30  # below, an interval says little
 SIGNIFICANT = 0.05

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from medtf.evaluate.binary import predictive_values
-from medtf.evaluate.drawing import BLUE, GREEN, GREY, INK, ORANGE, legend, new_axes
+from medtf.evaluate.draw.drawing import BLUE, GREEN, GREY, INK, ORANGE, legend, new_axes
 
 MARKS = {"data": "this fold", "undersampled": "training stream", "given": "given"}
 

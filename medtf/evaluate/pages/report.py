@@ -10,12 +10,13 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from medtf.evaluate import demographics_rows, methods, plots, words
-from medtf.evaluate.embedding import embedded
-from medtf.evaluate.figures import figures
-from medtf.evaluate.flow import flow
+from medtf.evaluate.draw import plots
+from medtf.evaluate.draw.figures import figures
 from medtf.evaluate.metrics import DEFINITIONS, MAIN, PER_CLASS, as_text, interval_text
-from medtf.evaluate.model_card import PURPOSE
+from medtf.evaluate.pages import demographics_rows, methods, words
+from medtf.evaluate.pages.embedding import embedded
+from medtf.evaluate.pages.flow import flow
+from medtf.evaluate.pages.model_card import PURPOSE
 from medtf.evaluate.regression import ERRORS
 
 # beginning of a figure's name -> the part of a target's section that shows it; all others stand at the top of it

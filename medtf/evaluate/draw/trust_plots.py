@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.figure import Figure
 
-from medtf.evaluate.drawing import BLUE, GREEN, GREY, INK, ORANGE, legend, new_axes, range_text, short
+from medtf.evaluate.draw.drawing import BLUE, GREEN, GREY, INK, ORANGE, legend, new_axes, range_text, short
 from medtf.evaluate.metrics import as_text
 
 # part of the section, its name, colour

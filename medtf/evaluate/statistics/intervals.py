@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from medtf.evaluate.draws import Draws
+from medtf.evaluate.statistics.draws import Draws
 
 LEVEL = 0.95
 SEED = 0

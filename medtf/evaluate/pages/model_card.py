@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from medtf.config import Config
-from medtf.evaluate import limits
-from medtf.evaluate.demographics import role
 from medtf.evaluate.metrics import DEFINITIONS, MAIN, as_text, interval_text
+from medtf.evaluate.pages import limits
+from medtf.evaluate.pages.demographics import role
 
 PURPOSE = "For research use; not a medical device."
 FEWEST = 10  # patients of a group, below which nothing was learnt of it

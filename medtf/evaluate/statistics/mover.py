@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from medtf.evaluate.intervals import LEVEL, Interval
-from medtf.evaluate.rates import wilson
+from medtf.evaluate.statistics.intervals import LEVEL, Interval
+from medtf.evaluate.statistics.rates import wilson
 
 
 class Share(NamedTuple):

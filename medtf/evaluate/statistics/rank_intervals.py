@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import optimize, stats
 
-from medtf.evaluate.delong import auc_variance
-from medtf.evaluate.intervals import LEVEL, Interval
+from medtf.evaluate.statistics.delong import auc_variance
+from medtf.evaluate.statistics.intervals import LEVEL, Interval
 
 Z = float(stats.norm.ppf((1 + LEVEL) / 2))
 

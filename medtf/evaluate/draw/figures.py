@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from medtf.config import Target
-from medtf.evaluate import (
+from medtf.evaluate.draw import (
     calibration_plots,
     decision_plots,
     fold_plots,

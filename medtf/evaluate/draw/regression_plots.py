@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from medtf.evaluate.drawing import BLUE, GREY, INK, ORANGE, legend, new_axes, range_text
+from medtf.evaluate.draw.drawing import BLUE, GREY, INK, ORANGE, legend, new_axes, range_text
 from medtf.evaluate.metrics import as_text
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from medtf.evaluate.intervals import LEVEL, UNDEFINED_SHARE, Interval
+from medtf.evaluate.statistics.intervals import LEVEL, UNDEFINED_SHARE, Interval
 
 SCALES = 201  # tried between 0 and three times the sum found
 

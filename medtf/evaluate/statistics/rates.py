@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from medtf.evaluate.intervals import LEVEL, Interval
+from medtf.evaluate.statistics.intervals import LEVEL, Interval
 
 
 def wilson(share: float, n: float, level: float = LEVEL) -> tuple[float, float]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from medtf.evaluate import paired_plots, plots
 from medtf.evaluate.compare import COMPARED, DECIDES, TESTS
 from medtf.evaluate.compare_words import SHORT, p_text
+from medtf.evaluate.draw import paired_plots, plots
+from medtf.evaluate.pages.report import PURPOSE, template, write_whole
 from medtf.evaluate.paired_metrics import METRICS
-from medtf.evaluate.report import PURPOSE, template, write_whole
 
 
 def write(folder: Path, content: dict, people: dict[str, pd.DataFrame]) -> None:

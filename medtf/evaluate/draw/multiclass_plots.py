@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from medtf.evaluate.drawing import BLUE, GREEN, GREY, ORANGE, legend, new_axes, range_text, short
+from medtf.evaluate.draw.drawing import BLUE, GREEN, GREY, ORANGE, legend, new_axes, range_text, short
 from medtf.evaluate.metrics import as_text
 
 # Okabe and Ito's colours that stand out on white; dashes tell more classes apart than there are colours
