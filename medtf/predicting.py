@@ -11,6 +11,7 @@ from medtf import calibrating, ensembling, judging, pipeline, predictions, prepa
 from medtf.config import Config
 from medtf.data import scan as scanning
 from medtf.errors import AskedWronglyError, MedtfError
+from medtf.promised import promised
 from medtf.table import Table
 
 
@@ -83,6 +84,7 @@ def _readable(config: Config, root: Path, paths: list[str], progress: prepare.Pr
 def _columns(run: runs.Run, config: Config, chosen: dict, found: pd.DataFrame) -> pd.DataFrame:
     """The answers as a reader wants them: classes by their names, thresholds applied, spread beside."""
     columns, scaled = {}, calibrating.applied(run, config.targets, found)
+    conformal = promised(run, config.targets, found)
     for name, target in config.targets.items():
         names = {name: name, f"{name}_sd": f"{name}_sd"} if target.head == "gaussian" else {name: name}
         if target.kind == "multiclass":
@@ -90,7 +92,7 @@ def _columns(run: runs.Run, config: Config, chosen: dict, found: pd.DataFrame) -
         columns |= {shown: found[column] for column, shown in names.items()}
         if target.kind == "binary":
             columns[f"{name}_above_threshold"] = (found[name] >= chosen[name]["value"]).astype(int)
-        columns |= scaled.get(name, {})
+        columns |= scaled.get(name, {}) | conformal.get(name, {})
         for key in ("mc", "tta", "ens"):
             classes = {f"{name}_{key}_{i}": f"{name}_{key}_{value}" for i, value in enumerate(target.classes)}
             beside = [column for column in found if column == f"{name}_{key}" or column.startswith(f"{name}_{key}_")]

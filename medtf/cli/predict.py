@@ -34,7 +34,8 @@ def command(folder, files, output, mc_dropout, tta):
     """Predict for new images: FILES may be files and folders, with or without labels. RUN may be an ensemble.
 
     The CSV has one row an image (path, probability or value of each target, and whether it lies above the run's threshold). Files that
-    cannot be an example stand in it too, with the reason. With passes it also tells how far they differ (docs/metrics.md).
+    cannot be an example stand in it too, with the reason. With passes it also tells how far they differ; a run that was
+    judged adds conformal intervals (_low, _high) and sets of classes (_set), a calibrated one its probabilities (docs/metrics.md).
     """
     from pathlib import Path
 
