@@ -38,7 +38,9 @@ def make(folders, output, *, table=None, root=None) -> tuple[runs.Run, list[str]
         AskedWronglyError: fewer than two runs, one twice, targets or masks that differ. MedtfError: other salts, tables of other images,
             people or pictures of `table` that a member knows, or no validation predictions.
     """
-    run = runs.new(output)
+    run = runs.new(output, "-o")
+    if root is not None and not Path(root).is_dir():
+        raise AskedWronglyError(f"--data {root}: no such folder")
     parts = _read([Path(folder) for folder in folders])
     names, configs, own = _names(parts), [part.config() for part in parts], [part.table() for part in parts]
     refuse_targets(names, configs)
@@ -51,6 +53,12 @@ def make(folders, output, *, table=None, root=None) -> tuple[runs.Run, list[str]
     leaks = [
         f"{name}: {one}" for name, told in zip(names, environments, strict=True) for one in told.get("leaks") or ()
     ]
+    digests = [ensembling.digest(part.model) for part in parts]
+    if len(set(digests)) < len(digests):
+        twice = [name for name, one in zip(names, digests, strict=True) if digests.count(one) > 1]
+        raise AskedWronglyError(
+            f"{twice[0]} and {twice[1]} hold the same model: copies never disagree, so they would look certain; train with other seeds"
+        )
     building = runs.Run(run.folder.with_name(f".{run.folder.name}.{os.getpid()}"))
     try:
         building.create(config, judged, root or _root(parts[0]), runs.environment(**about, leaks=leaks))
@@ -61,7 +69,7 @@ def make(folders, output, *, table=None, root=None) -> tuple[runs.Run, list[str]
             valid, config.targets, config.evaluate.threshold, aggregate=config.evaluate.aggregate
         )
         building.write_json("thresholds.json", {"schema": runs.SCHEMA, "epoch": None, "targets": chosen})
-        content = [{"name": n, "model": ensembling.digest(part.model)} for n, part in zip(names, parts, strict=True)]
+        content = [{"name": name, "model": one} for name, one in zip(names, digests, strict=True)]
         building.write_json("ensemble.json", {"schema": SCHEMA, "members": content})
         os.rename(building.folder, run.folder)
     finally:

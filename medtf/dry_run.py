@@ -64,5 +64,5 @@ def one_batch(table: Table, config: Config) -> tuple[Table, Config]:
     raw["data"] |= {"undersample": {"policy": "none"}}
     # two passes are enough to see that there can be several
     passes = {name: min(raw["evaluate"][name], 2) for name in ("mc_dropout", "tta")}
-    raw["evaluate"] |= {"replicates": 20, **passes}
+    raw["evaluate"] |= {"replicates": 40, **passes}
     return table.with_frame(frame), Config.model_validate(raw)

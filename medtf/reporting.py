@@ -98,12 +98,18 @@ def judged(run: runs.Run) -> dict:
             f"{run.folder}: not judged yet (no metrics.json): `medtf evaluate {run.folder}` does it"
         )
     metrics = run.read_json("metrics.json")
+    needed = {"split", "n", "targets", "per_patient", "intervals", "fingerprint"}
     found = metrics.get("schema")
     if isinstance(found, int) and found > SCHEMA:
         raise MedtfError(f"{run.folder / 'metrics.json'}: schema {found}, this medtf reads {SCHEMA}: update medtf")
     if found != SCHEMA:
         raise MedtfError(
             f"{run.folder / 'metrics.json'}: schema {found}, this medtf reports {SCHEMA}: judge the run again with"
+            f" `medtf evaluate {run.folder}`"
+        )
+    if not needed <= metrics.keys():
+        raise MedtfError(
+            f"{run.folder / 'metrics.json'}: damaged: no {', '.join(sorted(needed - metrics.keys()))}; judge the run again with"
             f" `medtf evaluate {run.folder}`"
         )
     return metrics

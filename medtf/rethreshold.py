@@ -4,6 +4,7 @@ The test fold is not looked at. Whether it had been judged before the choice is 
 """
 
 import datetime
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -127,9 +128,19 @@ def _answer(choice: dict) -> tuple:
 def _read(run: runs.Run) -> dict:
     content = run.read_json(FILE)
     there = content.get("targets")
-    if not isinstance(there, dict) or not all(isinstance(one, dict) and "value" in one for one in there.values()):
-        raise MedtfError(f"{run.folder / FILE}: damaged: expected `targets`, each with a `value`")
+    whole = isinstance(there, dict) and all(_is_choice(one) for one in there.values())
+    if not whole:
+        raise MedtfError(
+            f"{run.folder / FILE}: damaged: expected `targets`, each with a number as `value`; copy it again"
+        )
     return content
+
+
+def _is_choice(one) -> bool:
+    """A dict with a finite number as `value`, and one in `per_patient` where that is there."""
+    if not isinstance(one, dict) or not isinstance(one.get("value"), (int, float)) or isinstance(one["value"], bool):
+        return False
+    return math.isfinite(one["value"]) and ("per_patient" not in one or _is_choice(one["per_patient"]))
 
 
 def _names(run: runs.Run, target: str | None) -> list[str]:
@@ -150,7 +161,7 @@ def _validation(run: runs.Run) -> pd.DataFrame:
     if not path.is_file():
         raise MedtfError(
             f"{run.folder}: no {path.name}: a threshold is chosen on the validation fold's predictions, which this run"
-            " does not hold; train it again with this version of medtf"
+            f" does not hold; `medtf evaluate {run.folder}` makes them, but judges the test fold too: a threshold chosen then is marked so"
         )
     try:
         return pd.read_parquet(path)

@@ -1,7 +1,7 @@
 """The run folder: what a training leaves behind, each file whole or not there at all.
 
-    config.yaml  environment.json  local.json  table.parquet  history.csv  checkpoints/  model.keras  thresholds.json
-    valid_predictions.parquet  metrics.json  predictions.parquet  report.html  plots/
+    config.yaml  environment.json  local.json  table.parquet  history.csv  checkpoints/  model.keras  model.json  thresholds.json
+    calibration.json  valid_predictions.parquet  metrics.json  predictions.parquet  gallery.json  report.html  report.pdf  plots/
 
 `local.json` holds what belongs to this machine alone (the data root) and is never published. The folder of a cross-validation holds
 `folds.json` and one run folder a fold (`medtf/folds.py`).
@@ -124,7 +124,7 @@ class Run:
         try:
             found = json.loads(self._text(name))
         except ValueError as error:
-            raise MedtfError(f"{self.folder / name}: damaged: not JSON") from error
+            raise MedtfError(f"{self.folder / name}: damaged: not JSON; copy it again") from error
         if not isinstance(found, dict):
             raise MedtfError(f"{self.folder / name}: damaged: expected a JSON object")
         return found
@@ -139,7 +139,7 @@ class Run:
             raise MedtfError(f"{path}: damaged: not UTF-8") from error
 
 
-def new(folder) -> Run:
+def new(folder, option: str = "--run") -> Run:
     """A run that is not there yet.
 
     Raises:
@@ -147,8 +147,9 @@ def new(folder) -> Run:
     """
     run = Run(folder)
     if run.folder.exists():
-        raise AskedWronglyError(f"{folder}: exists already; take another --run, or go on with --resume")
-    refuse_unwritable(run.folder.parent, f"--run {folder}")
+        more = ", or go on with --resume" if option == "--run" else ""
+        raise AskedWronglyError(f"{folder}: exists already; take another {option}{more}")
+    refuse_unwritable(run.folder.parent, f"{option} {folder}")
     return run
 
 

@@ -7,6 +7,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from medtf.schema_data import Strict
 
 SHARES = ("sensitivity", "specificity")
+FEWEST_DRAWS = 40
+DEAREST = 1e6  # a miss that costs more false alarms than this means: call everybody positive
 
 
 class Rule(Strict):
@@ -31,14 +33,13 @@ class Rule(Strict):
 
     @model_validator(mode="after")
     def _fits(self):
-        low = {"cost": 0.0, "fixed": -1e-9}.get(self.rule, 0.0)
-        high = {"cost": float("inf")}.get(self.rule, 1.0)
+        low = {"fixed": -1e-9}.get(self.rule, 0.0)
+        high = {"cost": DEAREST}.get(self.rule, 1.0)
+        range_ = {"cost": f"above 0, at most {DEAREST:g}", "fixed": "from 0 to 1"}.get(self.rule, "above 0, at most 1")
         if (self.rule == "youden") != (self.value is None):
             raise ValueError(f"{self.rule}: expected {'no number' if self.rule == 'youden' else 'a number'}")
         if self.value is not None and not low < self.value <= high:
-            raise ValueError(
-                f"{self.rule}: expected a number {'above 0' if self.rule == 'cost' else 'from 0 to 1'}, got {self.value:g}"
-            )
+            raise ValueError(f"{self.rule}: expected a number {range_}, got {self.value:g}")
         if self.prevalence is not None and self.rule != "cost":
             raise ValueError("prevalence goes with `cost`: {cost: 5, prevalence: 0.1}")
         return self
@@ -105,6 +106,15 @@ class Evaluate(Strict):
     mc_dropout: int = Field(0, ge=0)  # passes with dropout left on; 0: none
     tta: int = Field(0, ge=0)  # passes over randomly changed images (the config's own `augment`); 0: none
     gallery: int = Field(8, ge=0, le=48)  # images of each kind in the report: worst mistakes, least certain
+
+    @field_validator("replicates")
+    @classmethod
+    def _enough(cls, value):
+        if 0 < value < FEWEST_DRAWS:
+            raise ValueError(
+                f"expected 0 (no intervals) or at least {FEWEST_DRAWS}: fewer draws have no 2.5th percentile, got {value}"
+            )
+        return value
 
     @field_validator("mc_dropout", "tta")
     @classmethod

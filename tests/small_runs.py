@@ -65,7 +65,7 @@ def settings(**sections) -> configs.Config:
         "model": {"name": "mobilenet"},
         "augment": {"flip": 0.5, "rotate": 20, "noise": 0.1},
         "train": {"batch_size": 8},
-        "evaluate": {"replicates": 20},
+        "evaluate": {"replicates": 50},
     }
     return configs.parse(raw | sections)
 

@@ -254,7 +254,7 @@ def test_a_members_leak_stays_told(data, seeds, tmp_path):
 
 
 def test_passes_of_single_networks_are_not_asked_of_an_ensemble(data, tmp_path):
-    config = small_runs.settings(evaluate={"replicates": 20, "mc_dropout": 4, "tta": 4})
+    config = small_runs.settings(evaluate={"replicates": 50, "mc_dropout": 4, "tta": 4})
     table = small_runs.table_of(data, config)
     made = [small_runs.write(tmp_path / str(seed), table, data, config, seed=seed) for seed in range(2)]
     run, _ = assembling.make([one.folder for one in made], tmp_path / "ens")

@@ -85,6 +85,7 @@ def test_the_run_folder_holds_what_the_design_names(whole):
     assert names == {
         "config.yaml", "environment.json", "local.json", "table.parquet", "history.csv", "model.keras", "thresholds.json",
         "valid_predictions.parquet", "metrics.json", "predictions.parquet", "report.html", "plots",
+        "model.json", "gallery.json",
     }  # fmt: skip
     predictions = pd.read_parquet(whole / "predictions.parquet")
     metrics = json.loads((whole / "metrics.json").read_text())

@@ -23,7 +23,7 @@ SMALL = {
     "model": {"name": "cnn3d", "dropout": 0.2},
     "augment": {"flip": 0.5, "noise": 0.1},
     "train": {"epochs": 2, "batch_size": 2, "checkpoint_minutes": 0.00001},
-    "evaluate": {"replicates": 20},
+    "evaluate": {"replicates": 50},
 }
 STAGES = [{"epochs": 2, "size": [16, 16, 16], "spacing_mm": 10, "batch_size": 3}, {"epochs": 2, "learning_rate": 1e-4}]
 PATCHES = {"size": 16, "spacing_mm": 6, "patches": {"patches_per_volume": 3, "volumes_mixed": 2}}

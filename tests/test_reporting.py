@@ -32,7 +32,7 @@ def undrawn(monkeypatch):
 
 @pytest.fixture
 def run(tmp_path):
-    return reported.write(tmp_path / "run", targets=ANY, replicates=20)
+    return reported.write(tmp_path / "run", targets=ANY, replicates=50)
 
 
 def test_the_gallery_is_kept_for_the_next_report(run):
@@ -69,7 +69,7 @@ def test_people_come_from_the_whole_table_not_from_the_judged_fold(run):
 def test_a_cross_validation_is_told_by_its_folds(tmp_path):
     frame = reported.people().assign(fold="test")
     frame["cv_fold"] = (np.arange(len(frame)) // 2) % 3
-    run = reported.write(tmp_path / "run", targets=ANY, frame=reported.people(), replicates=20)
+    run = reported.write(tmp_path / "run", targets=ANY, frame=reported.people(), replicates=50)
     from medtf import table
 
     table.save(table.Table(frame, meta={"salt": "one"}), run.folder / "table.parquet")
@@ -94,7 +94,7 @@ def test_the_config_shown_is_the_one_that_judged(run):
     settings = run.config().evaluate.model_dump(mode="json") | {"replicates": 4321}
     text = reporting.write(run, metrics | {"settings": settings}, reporting.predictions(run)).read_text()
     assert "replicates: 4321" in text
-    assert "replicates: 20" in reporting.write(run, metrics, reporting.predictions(run)).read_text()
+    assert "replicates: 50" in reporting.write(run, metrics, reporting.predictions(run)).read_text()
 
 
 @pytest.mark.parametrize("fault", ["three people", "one class", "no label", "constant"])

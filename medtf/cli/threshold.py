@@ -98,4 +98,4 @@ def _reached(reached: dict) -> str:
     from medtf.evaluate.pages.words import with_interval
 
     rates = ", ".join(f"{name} {with_interval(reached[name])}" for name in ("sensitivity", "specificity"))
-    return f"{rates}; {reached['positives']:,} positives, {reached['negatives']:,} negatives"
+    return f"{rates}; positives: {reached['positives']:,}, negatives: {reached['negatives']:,}"

@@ -15,6 +15,7 @@ from medtf.evaluate.statistics.intervals import PatientBootstrap, measured
 from medtf.evaluate.statistics.rates import share_interval
 
 BINS = 10
+ROUNDING = 1e-12
 PATIENTS_A_BIN = 10  # fewer say nothing about a share
 LINE_GROUPS = 512  # of equal mass, in which the line's draws take the logits together; its value takes each by itself
 
@@ -72,8 +73,10 @@ class Calibration:
             undefined = _BOTH
         if name == "observed_over_expected":
             undefined = "every probability is 0"
-        own = self._lifted(name) if name in LIFTED and self.draws else None
-        return measured(self.values.get(name), self.draws.get(name), undefined=undefined, why_not=self.why_not, own=own)
+        own, reasons = None, {"undefined": undefined, "why_not": self.why_not}
+        if name in LIFTED and self.draws:
+            own = self._lifted(name)
+        return measured(self.values.get(name), self.draws.get(name), **reasons, own=own, always_own=True)
 
     def _lifted(self, name: str):
         """The interval of a sum that chance lifts."""
@@ -117,11 +120,13 @@ def decompose(n, y, p, pp, py) -> dict:
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = y.sum(axis=1) / total
         predicted, observed = _over(p, n), _over(y, n)
+        variance, covariance = pp - n * predicted**2, 2 * (py - n * predicted * observed)
         mean = {
             "reliability": n * (predicted - observed) ** 2,
             "resolution": n * (observed - rate[:, None]) ** 2,
-            "within_bin_variance": np.maximum(pp - n * predicted**2, 0),  # rounding may end below 0
-            "within_bin_covariance": 2 * (py - n * predicted * observed),
+            # differences of squares: what is left of equal predictions is rounding
+            "within_bin_variance": np.where(variance > ROUNDING * pp, variance, 0),
+            "within_bin_covariance": np.where(np.abs(covariance) > ROUNDING * py, covariance, 0),
             "brier": pp - 2 * py + y,
         }
         return {name: of.sum(axis=1) / total for name, of in mean.items()} | {"uncertainty": rate * (1 - rate)}

@@ -49,7 +49,7 @@ def section(known: Sample, bootstrap: PatientBootstrap, prevalence: float | None
     own = _own(known, thresholds, prevalence, units)
 
     def metric(name):
-        return measured(values[name], draws.get(name), why_not=why_not, own=own.get(name))
+        return measured(values[name], draws.get(name), why_not=why_not, own=own.get(name), always_own=True)
 
     curve = [
         {"threshold": float(t), "treat_all": values[f"treat_all@{i}"]}
@@ -146,12 +146,16 @@ def _gain(model: dict, more_than_all: dict) -> dict:
         key: min(one[key] for one in either) if key == "value" or not unknown else None
         for key in ("value", "low", "high")
     }
-    return {"model": model, "gain": gain | {key: model[key] for key in model if key == "method" and not unknown}}
+    if unknown:
+        return {"model": model, "gain": gain | {"reason": next(one["reason"] for one in either if one["low"] is None)}}
+    # the last digit of a sum may part an end from its value
+    gain |= {"low": min(gain["low"], gain["value"]), "high": max(gain["high"], gain["value"])}
+    return {"model": model, "gain": gain | ({"method": model["method"]} if "method" in model else {})}
 
 
 def _slim(metric: dict) -> dict:
     """Half a hundred points need no second and third interval each."""
-    return {key: metric[key] for key in ("value", "low", "high", "method") if key in metric}
+    return {key: metric[key] for key in ("value", "low", "high", "method", "reason") if key in metric}
 
 
 def _ranges(thresholds: np.ndarray, better: list[bool]) -> list[list[float]]:

@@ -102,7 +102,8 @@ def with_influence(rows: Rows, metric: str) -> tuple[float, np.ndarray]:
         case "balanced_accuracy":
             return influence.of_balanced(right(rows), truth.astype(int), len(rows.labels), patients)
         case "pearson_r":
-            return influence.of_r(truth, prediction, patients)
+            value, each = influence.of_r(truth, prediction, patients)
+            return np.clip(value, -1, 1), each
     return influence.of_mean(of_each(rows, metric), patients)
 
 
@@ -201,7 +202,7 @@ def _r(sums: np.ndarray) -> np.ndarray:
     mx, my, xx, yy, xy = (sums[:, 1:] / sums[:, :1]).T
     spread = np.stack([xx - mx**2, yy - my**2])
     spread = np.where(spread > 1e-12 * np.stack([xx, yy]), spread, np.nan)  # a draw of equal values
-    return (xy - mx * my) / np.sqrt(spread[0] * spread[1])
+    return np.clip((xy - mx * my) / np.sqrt(spread[0] * spread[1]), -1, 1)
 
 
 def _needed(metric: str, k: int) -> tuple[int, ...]:

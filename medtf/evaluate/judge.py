@@ -78,6 +78,7 @@ def judge(
             bootstrap,
             config,
             split=split,
+            numbers=numbers,
             threshold=called_from(frame, name, numbers) if target.kind == "binary" else None,
             prevalences=_prevalences(name, config, options),
             beside=beside,

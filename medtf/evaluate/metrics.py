@@ -119,4 +119,5 @@ def _digits(metric: dict) -> int:
 
 
 def _number(value: float, percent: bool, digits: int) -> str:
+    value = value + 0.0 if abs(value) >= 0.5 * 10**-digits or percent else 0.0  # never -0.0000
     return f"{100 * value:.1f}\u00a0%" if percent else f"{value:.{digits}f}"

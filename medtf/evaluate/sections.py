@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from medtf.config import Config, Target
+from medtf.errors import MedtfError
 from medtf.evaluate import answers, calibration_classes, conformal, decision, prevalence, scaled, selective
 from medtf.evaluate.predictions import Sample, of_fold, sample
 from medtf.evaluate.statistics.intervals import PatientBootstrap
@@ -34,6 +35,7 @@ def sections(
     config: Config,
     *,
     split: str,
+    numbers: dict,
     threshold,
     prevalences: dict[str, float | None],
     beside: Beside,
@@ -42,7 +44,7 @@ def sections(
 
     Args:
         frame: predictions of the fold. bootstrap: the draws of its patients.
-        split: the fold that is judged. threshold: of a binary target, a number or one a known example; else None.
+        split: the fold that is judged. numbers: the target's metrics. threshold: of a binary target, a number or one a known example; else None.
         prevalences: {name: prevalence, None: the data's} to mark among the predictive values.
         beside: see `Beside`.
     """
@@ -51,7 +53,7 @@ def sections(
         return {}
     found = {}
     if target.kind == "binary":
-        found |= _binary(known, name, bootstrap, config, threshold, prevalences, beside)
+        found |= _binary(known, name, numbers, bootstrap, threshold, prevalences, beside)
     if target.kind != "regression":
         found["calibration"] = calibration_classes.section(known, target, bootstrap)
     if name in beside.scaling:
@@ -63,7 +65,7 @@ def sections(
     return found | _conformal(frame, known, name, target, bootstrap, config, beside, split)
 
 
-def _binary(known, name, bootstrap, config: Config, threshold, prevalences, beside: Beside) -> dict:
+def _binary(known, name, numbers, bootstrap, threshold, prevalences, beside: Beside) -> dict:
     own = float(known.truth.mean())
     marks = {where: own if value is None else value for where, value in prevalences.items()}
     given, trained = marks.get("given"), beside.training.get(name)
@@ -76,6 +78,13 @@ def _binary(known, name, bootstrap, config: Config, threshold, prevalences, besi
         "decision": decision.section(there, bootstrap, given),
         "predictive_values": prevalence.predictive_section(known, threshold, bootstrap, marks),
     }
+    for row in found["predictive_values"][
+        "rows"
+    ]:  # one number, one interval: what stands among the metrics stands here too
+        for mark in {"undersampled", "given"} & set(row["marks"]):
+            for kind in ("ppv", "npv"):
+                metric = numbers[kind][f"at_{mark}_prevalence"]
+                row[kind] = {key: part for key, part in metric.items() if key != "prevalence"}
     if given is not None and trained is not None:
         found["prior"] = prevalence.prior_section(known, bootstrap, trained, given)
     return found
@@ -92,6 +101,9 @@ def _conformal(frame, known, name, target, bootstrap, config: Config, beside: Be
     if column in frame and column in fold:
         options["sd"] = frame[column].to_numpy(np.float64)[known.at]
         options["sd_valid"] = fold[column].to_numpy(np.float64)[valid.at]
+        for sd in (options["sd"], options["sd_valid"]):
+            if not (np.isfinite(sd) & (sd > 0)).all():
+                raise MedtfError(f"predictions: {column!r} holds what is no positive number: did training diverge?")
     return {"conformal": conformal.section(known, valid, bootstrap, config.evaluate.miscoverage, **options)}
 
 

@@ -158,9 +158,10 @@ def _notes(rule: Rule, got: dict, calls: str, of: str) -> list[str]:
         kind = "positive" if rule.rule == "sensitivity" else "negative"
         if needed is not None and few < needed:
             low = got[rule.rule]["low"]
+            counted = "patient is" if few == 1 else "patients are"
             starts = "" if low is None else f"; the interval of the {rule.rule} reached starts at {low:.3f}"
             said.append(
-                f"{few:,} {kind} patients are too few to show a {rule.rule} of {rule.value:g}: at least {needed:,} are needed{starts}."
+                f"{few:,} {kind} {counted} too few to show a {rule.rule} of {rule.value:g}: at least {needed:,} are needed{starts}."
             )
         elif needed is None:
             said.append(f"A {rule.rule} of 1 cannot be shown by any number of patients.")

@@ -19,7 +19,7 @@ SMALL = {
     "input": {"size": 32, "windows": ["brain", "subdural", "soft"]},
     "model": {"name": "mobilenet", "weights": "none"},
     "train": {"epochs": 1, "batch_size": 8, "checkpoint_minutes": 0.0001},
-    "evaluate": {"replicates": 20},
+    "evaluate": {"replicates": 50},
 }
 
 

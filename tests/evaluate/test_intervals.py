@@ -221,7 +221,17 @@ def test_without_bca_the_percentile_interval_stands_in(replicates, left_out):
     found = measured(1.0, Draws(replicates, left_out))
     assert found["method"] == "percentile"
     assert found["bootstrap"]["bca"] is None
-    assert [found["low"], found["high"]] == found["bootstrap"]["percentile"]
+    low, high = found["bootstrap"]["percentile"]
+    assert (found["low"], found["high"]) == (min(low, 1.0), max(high, 1.0))  # an interval holds its value
+
+
+def test_an_interval_of_its_own_may_hold_whatever_is_asked_for():
+    """Where the bootstrap is known to miss, `intervals: percentile` does not bring it back."""
+    draws = Draws(np.linspace(2, 3, 100), None, "percentile")
+    own = Interval(0.0, 1.5, "test_inversion")
+    assert measured(1.0, draws, own=own)["method"] == "percentile"
+    kept = measured(1.0, draws, own=own, always_own=True)
+    assert (kept["low"], kept["high"], kept["method"]) == (0.0, 1.5, "test_inversion")
 
 
 def test_an_end_beyond_the_draws_is_the_outermost_draw():

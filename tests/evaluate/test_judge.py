@@ -119,7 +119,7 @@ def test_every_key_stands_in_the_docs(config, predicted, at):
     described = set(re.findall(r"`([a-z_0-9 ]+)`", docs))
     frame = predicted(targets=("any", "sex")).assign(age=40.0, age_true=41.0, site_0=0.5, site_1=0.5, site_true=0.0)
     targets = {"any": "binary", "sex": "binary", "age": "regression", "site": {"classes": ["a", "b"]}}
-    settings = config(targets, evaluate={"prevalence": 0.1, "replicates": 20})
+    settings = config(targets, evaluate={"prevalence": 0.1, "replicates": 50})
     generator = np.random.default_rng(0)
     frame["age"] += generator.normal(size=len(frame))
     frame["age_true"] += generator.normal(size=len(frame))

@@ -18,7 +18,7 @@ CONFIG = {
     "targets": {"age": "regression", "sex": {"binary": {"positive": "M", "negative": "F"}}},
     "input": {"size": 32},
     "model": {"name": "mobilenet", "weights": "none"},
-    "evaluate": {"replicates": 20, "threshold": 0.5},
+    "evaluate": {"replicates": 50, "threshold": 0.5},
 }
 
 

@@ -98,6 +98,6 @@ def test_the_positive_class_stands_in_titles_and_sentences(config, predicted, at
     for name in ("roc_any", "precision_recall_any"):
         assert drawn[name].axes[0].get_title(loc="left").endswith("any = bleeding")
     said = in_words(metrics["targets"]["any"], "any")
-    assert "Of 100 positives (any = bleeding)" in said
-    assert "of 100 negatives (any = not bleeding)" in said
-    assert in_words(metrics["targets"]["any"]).startswith("Of 100 positives the model")
+    assert "Of 100 positive examples (any = bleeding)" in said
+    assert "of 100 negative examples (any = not bleeding)" in said
+    assert in_words(metrics["targets"]["any"]).startswith("Of 100 positive examples the model")

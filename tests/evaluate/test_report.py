@@ -110,7 +110,7 @@ def test_what_a_physician_reads_comes_before_what_a_reviewer_checks(written):
     order = (
         'class="headline"',
         "careful",
-        "Of 100 positives",
+        "Of 100 positive",
         "one limit.",
         "12,345",
         "a net",

@@ -47,7 +47,7 @@ def session_of(pictures):
             "input": {"size": 32},
             "model": {"name": "mobilenet", "dropout": 0.5, **sections.pop("model", {})},
             "train": {"epochs": 2, "batch_size": 8, **sections.pop("train", {})},
-            "evaluate": {"replicates": 20},
+            "evaluate": {"replicates": 50},
             **sections,
         }
         config = configs.parse(raw)

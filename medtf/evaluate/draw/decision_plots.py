@@ -41,7 +41,7 @@ def decision_curve(section: dict, *, title: str = "") -> Figure:
         section: `decision` of a binary target.
     """
     figure, axes = new_axes(
-        title or "Decision curve", "Threshold probability", "Net benefit (true positives a person)", size=(5.6, 4.6)
+        title or "Decision curve", "Threshold probability", "Net benefit (true positives an example)", size=(5.6, 4.6)
     )
     curve = section["curve"]
     at = np.array([row["threshold"] for row in curve])

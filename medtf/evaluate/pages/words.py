@@ -12,16 +12,26 @@ def in_words(numbers: dict, name: str = "") -> str:
     if sensitivity is None or specificity is None:
         return ""
     positive, negative = (f" ({name} = {numbers[key]})" if name else "" for key in ("positive", "negative"))
+    # of slices that is no promise about people: a patient has many
+    what = "people" if numbers.get("n") == numbers.get("patients") else "examples"
     found, alarms = round(100 * sensitivity), round(100 * (1 - specificity))
     sentence = (
-        f"Of 100 positives{positive} the model finds {found} and misses {100 - found}; "
-        f"of 100 negatives{negative} it calls {alarms} positive by mistake."
+        f"Of 100 positive {what}{positive} the model finds {found}{_of_hundred(numbers['sensitivity'])} and misses {100 - found}; "
+        f"of 100 negative {what}{negative} it calls {alarms}{_of_hundred(numbers['specificity'], turned=True)} positive by mistake."
     )
     ppv = numbers["ppv"]["at_data_prevalence"]
     if ppv["value"] is not None:
         right, prevalence = round(100 * ppv["value"]), 100 * ppv["prevalence"]
         sentence += f" Of 100 positive calls {right} are right, at this fold's prevalence of {prevalence:.1f}\u00a0%."
     return sentence
+
+
+def _of_hundred(metric: dict, *, turned: bool = False) -> str:
+    """` (80 to 94)`, of 100; `turned`: of the others."""
+    if metric.get("low") is None:
+        return ""
+    low, high = (1 - metric["high"], 1 - metric["low"]) if turned else (metric["low"], metric["high"])
+    return f" ({round(100 * low)} to {round(100 * high)})"
 
 
 def of_multiclass(numbers: dict) -> str:

@@ -224,6 +224,7 @@ def measured(
     undefined: str = "undefined here",
     why_not: str | None = None,
     own: Interval | None = None,
+    always_own: bool = False,
 ) -> dict:
     """One metric as it stands in metrics.json.
 
@@ -233,6 +234,7 @@ def measured(
         undefined: the reason to give when there is no value.
         why_not: the reason to give when there are no replicates.
         own: the statistic's own interval, which is given where `intervals` is `auto`.
+        always_own: whatever `intervals` says: the bootstrap is known to miss here.
 
     Returns:
         `value`, `low`, `high`; with an interval `method` and, where the bootstrap has one, `bootstrap` with `percentile` and `bca`
@@ -245,7 +247,7 @@ def measured(
         return found | {"reason": why_not or "no interval: there are no draws"}
     draws = draws if isinstance(draws, Draws) else Draws(draws)
     middle = percentile_interval(draws.replicates, draws.level)
-    if own is not None and draws.intervals == "auto":
+    if own is not None and (always_own or draws.intervals == "auto"):
         found |= own._asdict()
     if middle is None:
         reason = f"no interval: undefined in more than {UNDEFINED_SHARE:.0%} of the bootstrap's draws"
@@ -256,5 +258,10 @@ def measured(
     if "method" not in found:
         chosen = corrected if draws.intervals != "percentile" else None
         low, high = chosen or middle
-        found |= {"low": low, "high": high, "method": "bca" if chosen else "percentile"}
+        # all draws on one side, or rounding in the last digit: an interval holds its value
+        found |= {
+            "low": min(low, found["value"]),
+            "high": max(high, found["value"]),
+            "method": "bca" if chosen else "percentile",
+        }
     return found | {"bootstrap": {"percentile": list(middle), "bca": list(corrected) if corrected else None}}
