@@ -69,6 +69,7 @@ def judge_binary(
 
     positives = confusion["tp"] + confusion["fn"]
     result = {"n": len(known.truth), "patients": known.patients, "positives": positives, "unknown": known.unknown}
+    result["positive_patients"] = len(np.unique(units[known.truth == 1]))
     result |= {name: metric(name) for name in (*_RANKED, *_AT_THRESHOLD)}
     result["confusion"] = confusion
     for kind in ("ppv", "npv"):
