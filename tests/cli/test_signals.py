@@ -20,9 +20,15 @@ def examples(root, config, *, scan):
 '''
 
 
+def _hears_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(words, cwd, number: int, ready) -> subprocess.CompletedProcess:
     """Start, wait until `ready()`, send the signal."""
-    process = subprocess.Popen(command(*words), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # a shell's background jobs hand on an ignored Ctrl-C, and so would these tests when they run in one
+    process = subprocess.Popen(command(*words), cwd=cwd, **pipes, preexec_fn=_hears_ctrl_c)
     deadline = time.monotonic() + 120
     while not ready():
         assert process.poll() is None, process.stderr.read()
