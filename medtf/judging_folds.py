@@ -55,5 +55,8 @@ def evaluate(
         leaks=parent.run.read_json("environment.json").get("leaks") or [],
     )
     pictures = gallery.make(found, table, parent.run.root(root), config, metrics, config.evaluate.gallery)
+    network = parent.child(0).folder / "model.json"
+    if network.is_file():  # the folds' networks are alike
+        parent.run.write_json("model.json", parent.child(0).read_json("model.json"))
     judging.keep(parent.run, metrics, found, pictures)
     return metrics
