@@ -97,6 +97,30 @@ def test_the_reader_of_imports_sees_all_forms(tmp_path):
     assert imports("x.y.file", path) == {"a.b", "c", "c.d", "x.y", "x.y.e", "x.g", "x.g.h"}
 
 
+def names_of(module: str) -> set[str]:
+    """What a module has at its top: what it defines, assigns and imports, and the modules inside it."""
+    found = {name.removeprefix(module + ".").partition(".")[0] for name in SOURCES if name.startswith(module + ".")}
+    for node in ast.walk(ast.parse(SOURCES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
+
+
+def test_whatever_is_imported_from_the_house_is_there():
+    """Imports inside commands break when the command is typed, and not before."""
+    absent = []
+    for module, path in SOURCES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module in SOURCES and not node.level:
+                there = names_of(node.module)
+                absent += [f"{module}: {node.module}.{alias.name}" for alias in node.names if alias.name not in there]
+    assert not absent
+
+
 def test_only_the_command_line_imports_the_command_line():
     assert not offenders(lambda m: not within(m, "medtf.cli", "medtf.__main__"), lambda name: within(name, "medtf.cli"))
 

@@ -57,10 +57,10 @@ def command(kind, out, patients, epochs, seed):
     )
     show.quiet_tensorflow()
     from medtf import judging, train
-    from medtf.cli.fit import _told
+    from medtf.cli.fit import told_by
 
     shutil.rmtree(out / "run", ignore_errors=True)
-    run = train.fit(parsed, data, runs.new(out / "run"), told=_told(show))
+    run = train.fit(parsed, data, runs.new(out / "run"), told=told_by(show))
     show.say("3/3  judge on the test fold")
     for line in summary(judging.evaluate(run)):
         show.say(line)
