@@ -151,12 +151,15 @@ def _validation(ask: Asking, table: Table, found: pd.DataFrame) -> tuple[pd.Data
     kept = ask.run.folder / "valid_predictions.parquet"
     if ask.fold == "valid":
         return found, None
+    validation = predictions.of_fold(table, "valid")
     if kept.is_file():
         try:
-            return pd.read_parquet(kept), None
+            found = pd.read_parquet(kept)
+            # an ensemble's are of its members' people, and checked when it was made
+            if ensembling.is_ensemble(ask.run) or _are_of(found, validation):
+                return found, None
         except (OSError, ValueError):  # a cut file: predict again; pyarrow's errors are ValueErrors
             kept.unlink()
-    validation = predictions.of_fold(table, "valid")
     if not len(validation):
         return None, "The run has no validation fold, so nothing is corrected, calibrated or turned into sets."
     try:
@@ -166,6 +169,14 @@ def _validation(ask: Asking, table: Table, found: pd.DataFrame) -> tuple[pd.Data
         return None, f"The validation fold could not be predicted, so nothing is corrected or recalibrated: {error}"
     save(predicted, kept)
     return predicted, None
+
+
+def _are_of(found: pd.DataFrame, table: Table) -> bool:
+    """Are these predictions of the very rows and patients of a table? A file of another run would fit lines and sets to other people."""
+    if not {"row", "patient"} <= set(found):
+        return False
+    ours = table.frame.set_index("row")["patient"].sort_index()
+    return ours.equals(found.set_index("row")["patient"].sort_index().astype(ours.dtype))
 
 
 def training_means(config: Config, table: Table) -> dict[str, float]:

@@ -103,6 +103,18 @@ def test_covariates_are_joined_by_row(made, judged):
     assert (found["covariate_age"] == found["age_true"]).all()
 
 
+def test_validation_predictions_of_other_people_are_not_fitted_on(judged):
+    """A file that was copied from another run, whose columns are the same."""
+    run, first = judged()
+    kept = run.folder / "valid_predictions.parquet"
+    right = pd.read_parquet(kept)
+    right.assign(patient="somebody else", age=right["age_true"] * 2).to_parquet(kept, index=False)
+    again, second = judged()
+    assert again.folder == run.folder
+    assert second["targets"]["age"]["recalibrated"] == first["targets"]["age"]["recalibrated"]
+    pd.testing.assert_frame_equal(pd.read_parquet(kept), right)
+
+
 def test_the_validation_fold_is_predicted_once_and_kept(judged, monkeypatch):
     run, first = judged()
     kept = pd.read_parquet(run.folder / "valid_predictions.parquet")
