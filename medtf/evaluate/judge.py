@@ -68,21 +68,7 @@ def judge(
     options["training_means"] = training_means or {}
     bootstrap = _draws(frame["patient"], config)
     targets, losses = _targets(config, lambda name, target: (frame, bootstrap), options)
-    for name, target in config.targets.items():
-        numbers = targets[name]
-        numbers |= further(frame, name, target, bootstrap, config, valid=valid, fold=split, numbers=numbers)
-        numbers |= sections(
-            frame,
-            name,
-            target,
-            bootstrap,
-            config,
-            split=split,
-            numbers=numbers,
-            threshold=called_from(frame, name, numbers) if target.kind == "binary" else None,
-            prevalences=_prevalences(name, config, options),
-            beside=beside,
-        )
+    _add_sections(targets, frame, bootstrap, config, split, beside, options)
     result = {
         "schema": SCHEMA,
         "split": split,
@@ -96,14 +82,20 @@ def judge(
         result["per_series"] = _gathered(frame, config, options, per_series) | {"n": count_series(frame)}
     if by_fold.FOLD in frame:
         result["cross_validation"] = by_fold.section(frame, config, split=split, judged=targets)
-    result["intervals"] = {
-        "method": config.evaluate.intervals,
-        "replicates": config.evaluate.replicates,
-        "level": LEVEL,
-        "seed": SEED,
-    }
+    asked = {"method": config.evaluate.intervals, "replicates": config.evaluate.replicates}
+    result["intervals"] = asked | {"level": LEVEL, "seed": SEED}
     result["settings"] = config.evaluate.model_dump(mode="json")
     return result | {"fingerprint": fingerprint, "warnings": list(warnings), "leaks": list(leaks)}
+
+
+def _add_sections(targets: dict, frame, bootstrap, config: Config, split: str, beside: Beside, options: dict) -> None:
+    """What each target is told beyond its metrics, added in place."""
+    for name, target in config.targets.items():
+        numbers = targets[name]
+        numbers |= further(frame, name, target, bootstrap, config, valid=beside.valid, fold=split, numbers=numbers)
+        threshold = called_from(frame, name, numbers) if target.kind == "binary" else None
+        asked = {"threshold": threshold, "prevalences": _prevalences(name, config, options), "beside": beside}
+        numbers |= sections(frame, name, target, bootstrap, config, split=split, numbers=numbers, **asked)
 
 
 def called_from(frame: pd.DataFrame, name: str, numbers: dict):
