@@ -3,9 +3,9 @@ import warnings
 
 import numpy as np
 import pytest
+from samples import known
 
 from medtf.evaluate.decision import GRID, grid, net_benefit, section
-from medtf.evaluate.predictions import Sample
 from medtf.evaluate.statistics.intervals import PatientBootstrap
 
 
@@ -14,11 +14,6 @@ def _nothing_from_the_depths():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
-
-
-def known(truth, probability):
-    truth = np.asarray(truth, dtype=np.float64)
-    return Sample(truth, np.asarray(probability, dtype=np.float64), np.arange(len(truth)), len(truth), 0)
 
 
 def judged(truth, probability, prevalence=None, replicates=100):

@@ -2,9 +2,9 @@ import warnings
 
 import numpy as np
 import pytest
+from samples import known
 
 from medtf.errors import MedtfError
-from medtf.evaluate.predictions import Sample
 from medtf.evaluate.prevalence import GRID, predictive_section, predictive_values_over, prior_section, shift
 from medtf.evaluate.statistics.intervals import PatientBootstrap
 
@@ -14,11 +14,6 @@ def _nothing_from_the_depths():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
-
-
-def known(truth, probability):
-    truth = np.asarray(truth, dtype=np.float64)
-    return Sample(truth, np.asarray(probability, dtype=np.float64), np.arange(len(truth)), len(truth), 0)
 
 
 def people(sample, replicates=200):
