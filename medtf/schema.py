@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from medtf.errors import nearest
 from medtf.schema_data import Data, Input, Strict, Target, target
 from medtf.schema_evaluate import Evaluate
+from medtf.schema_pretrain import TASKS, Pretrain
 
 
 class Model(Strict):
@@ -15,6 +16,10 @@ class Model(Strict):
     name: str = "inception_v3"
     weights: str = "none"  # imagenet | none | a path to a run folder, .keras or .weights.h5
     dropout: float = Field(0.5, ge=0, lt=1)
+    pool: Literal["gap", "token"] = (
+        "gap"  # what a transformer's head reads: the mean of its patches, or the class token
+    )
+    drop_path: float = Field(0.0, ge=0, lt=1)  # transformers: rate at the last block, rising from 0 (Huang 2016)
     norm: Literal["batch", "group", "instance"] = "batch"
     se: bool = False  # squeeze-and-excitation after each block (3D networks; Hu 2018)
     init: Literal["he", "glorot"] = "he"  # of the convolutions (3D networks)
@@ -23,9 +28,9 @@ class Model(Strict):
     @field_validator("name")
     @classmethod
     def _name(cls, value):
-        from medtf.models.names import BACKBONES, VOLUME_BACKBONES
+        from medtf.models.names import BACKBONES, TRANSFORMERS, VOLUME_BACKBONES
 
-        known = [*BACKBONES, *VOLUME_BACKBONES]
+        known = [*BACKBONES, *TRANSFORMERS, *VOLUME_BACKBONES]
         if value not in known:
             raise ValueError(f"unknown model {value!r}: {nearest(value, known)}")
         return value
@@ -36,6 +41,13 @@ class Model(Strict):
         from medtf.models.names import VOLUME_BACKBONES
 
         return 3 if self.name in VOLUME_BACKBONES else 2
+
+    @property
+    def transformer(self) -> bool:
+        """Is it a vision transformer?"""
+        from medtf.models.names import TRANSFORMERS
+
+        return self.name in TRANSFORMERS
 
 
 class Augment(Strict):
@@ -50,6 +62,7 @@ class Augment(Strict):
     noise: float = Field(0.0, ge=0, lt=1)  # deviation of Gaussian noise; volumes: the largest, as a share of their own
     erase: float = Field(0.0, ge=0, le=1)  # probability that a rectangle is erased
     mixup: float = Field(0.0, ge=0)  # alpha of the Beta distribution (Zhang 2018)
+    cutmix: float = Field(0.0, ge=0)  # alpha of the Beta distribution (Yun 2019); with mixup, one of the two a batch
     # volumes only
     share: float = Field(
         0.5, gt=0, le=1
@@ -93,6 +106,10 @@ class Train(Strict):
     warmup: float = Field(0.05, ge=0, lt=1)  # share of all steps
     schedule: Literal["cosine", "constant"] = "cosine"
     ema: float = Field(0.0, ge=0, lt=1)  # momentum of the weights' moving average; 0 = off
+    layer_decay: float = Field(
+        1.0, gt=0, le=1
+    )  # learning rate of each layer below the head, times that above it (Clark 2020)
+    freeze: int | Literal["all"] = 0  # epochs at first in which the encoder stays as it is; all: it is never changed
     clip_norm: float | None = Field(1.0, gt=0)  # of the global gradient
     accumulate: int = Field(1, ge=1)  # batches to a step of the optimizer
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
@@ -124,6 +141,7 @@ class Config(Strict):
     augment: Augment = Augment()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
+    pretrain: Pretrain | None = None  # a task that makes its own labels, in place of targets
     track: Track = Track()
 
     @model_validator(mode="after")
@@ -140,6 +158,25 @@ class Config(Strict):
         target = self.data.undersample.target
         if target is not None and target not in self.targets:
             raise ValueError(f"data.undersample.target: {target!r} is no target: {nearest(target, self.targets)}")
+        return self
+
+    @model_validator(mode="after")
+    def _task(self):
+        if self.pretrain is None:
+            return self
+        if self.targets:
+            raise ValueError(
+                "targets: a pretraining makes its labels of the images themselves: remove `targets`, or `pretrain`"
+            )
+        if self.model.dimensions == 3:
+            raise ValueError(f"pretrain: is for images; {self.model.name} takes volumes")
+        kind = TASKS.get(self.pretrain.task, "any")
+        if kind != "any" and (kind == "transformer") != self.model.transformer:
+            others = [task for task, other in TASKS.items() if other != kind]
+            raise ValueError(
+                f"pretrain.task: {self.pretrain.task} takes a {'vision transformer' if kind == 'transformer' else 'convolutional network'},"
+                f" and {self.model.name} is none; it can learn by {', '.join(others)}"
+            )
         return self
 
     @model_validator(mode="before")

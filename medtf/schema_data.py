@@ -95,10 +95,17 @@ class Split(Strict):
 class Undersample(Strict):
     """Which examples of the majority an epoch sees; `ratio` = majority examples for each one of the minority."""
 
-    policy: Literal["none", "fixed", "each_epoch", "weighted"] = "none"
-    target: str | None = None  # None: the first target
+    policy: Literal["none", "fixed", "each_epoch", "weighted", "balanced"] = "none"
+    target: str | None = None  # None: the first target; balanced: all of them
     ratio: float = Field(1.0, gt=0)
     level: Literal["examples", "patients"] = "examples"
+
+
+class Labels(Strict):
+    """How much of the training fold is used: a share of its patients, drawn anew by `seed`; a smaller share lies within a larger one."""
+
+    share: float = Field(1.0, gt=0, le=1)
+    seed: int = Field(0, ge=0)
 
 
 class Data(Strict):
@@ -111,6 +118,9 @@ class Data(Strict):
     undersample: Annotated[Undersample, BeforeValidator(lambda v: {"policy": v} if isinstance(v, str) else v)] = (
         Undersample()
     )
+    labels: Annotated[Labels, BeforeValidator(lambda v: {"share": v} if isinstance(v, (int, float)) else v)] = Labels()
+    uncertain: Literal["ignore", "ones", "zeros"] = "ignore"  # what a finding that its reader left open counts as
+    views: tuple[Literal["frontal", "lateral", "AP", "PA"], ...] = ()  # of radiographs; none named: all
     on_error: Literal["fail"] = "fail"
     check_pixels_up_to: int = Field(20_000, ge=0)  # examples; above this `fit` says what the pixel pass would cost
 
@@ -122,6 +132,13 @@ class Patches(Strict):
     patches_per_volume: int = Field(16, ge=1)  # in an epoch; `grid` takes that many of the tiles
     volumes_mixed: int = Field(4, ge=1)  # a batch holds patches of so many volumes
     overlap: float = Field(0.25, ge=0, lt=1)  # of neighbouring tiles, as a share of the side
+
+
+class Clahe(Strict):
+    """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994)."""
+
+    clip: float = Field(0.01, gt=0, le=1)  # most that one of 256 grey values may hold, as a share of a tile's pixels
+    tiles: int = Field(8, ge=2, le=32)  # a side
 
 
 class Input(Strict):
@@ -146,6 +163,7 @@ class Input(Strict):
     window_jitter: tuple[float, float] = (0.0, 0.0)  # standard deviations of centre and width, HU; training only
     aspect: Literal["pad", "stretch"] = "pad"
     channels: Literal[1, 3] = 1  # of a PNG or JPEG; colour as grey unless 3
+    clahe: Clahe | None = None  # of radiographs, before the resize
     intensity: Literal["full", "percentile"] = (
         "percentile"  # radiographs in DICOM: the stored range, or 0.5th to 99.5th percentile
     )

@@ -35,17 +35,31 @@ def build(
     Raises:
         MedtfError, AskedWronglyError: as `check`; a target with the name of a layer.
     """
-    _refuse_options(model)
-    image = keras.Input(tuple(input_shape), name="image")
-    x = _features(image, model, momentum)
-    pool = layers.GlobalAveragePooling3D if model.dimensions == 3 else layers.GlobalAveragePooling2D
-    x = pool(name="gap")(x)
+    base = encoder(model, input_shape, momentum=momentum)
+    image, x = base.inputs[0], base.outputs[0]
     if model.dropout:
         x = layers.Dropout(model.dropout, name="dropout")(x)
     priors = priors or {}
     _refuse_clashes([operation.name for operation in keras.Model(image, x).operations], targets)
     outputs = {name: heads.head(x, name, target, priors.get(name)) for name, target in targets.items()}
     return keras.Model(image, outputs, name="medtf")
+
+
+def encoder(model: Model, input_shape, *, momentum: float = 0.99) -> keras.Model:
+    """All but the heads: float32 images or volumes, as for `build`, to one vector of features an example, (batch, f).
+
+    Its layers have the names that they have in `build`, so that weights go from one to the other by name. What pretraining learns is this.
+
+    Args:
+        model, input_shape, momentum: as for `build`.
+    Raises:
+        MedtfError, AskedWronglyError: as `check`.
+    """
+    _refuse_options(model)
+    image = keras.Input(tuple(input_shape), name="image")
+    x = _features(image, model, momentum)
+    pool = layers.GlobalAveragePooling3D if model.dimensions == 3 else layers.GlobalAveragePooling2D
+    return keras.Model(image, pool(name="gap")(x), name="encoder")
 
 
 def check(model: Model, input_shape) -> None:

@@ -44,6 +44,15 @@ VOLUME_BACKBONES = (
     "highres3dnet",
 )
 
+# Vision transformers (Dosovitskiy 2021; Ti and S after Touvron 2021, arXiv 2012.12877): width, blocks, heads, side of a patch in pixels.
+TRANSFORMERS = {
+    "vit_ti16": (192, 12, 3, 16),
+    "vit_ti8": (192, 12, 3, 8),
+    "vit_s16": (384, 12, 6, 16),
+    "vit_s8": (384, 12, 6, 8),
+    "vit_b16": (768, 12, 12, 16),
+}
+
 # What a 2D backbone was made for, in pixels a side, where it is not 224: keras.applications.
 SIDES = {"inception_v3": 299, "inception_resnet_v2": 299, "xception": 299, "efficientnet_b3": 300}
 SIDES |= dict.fromkeys(VOLUME_BACKBONES, 96)
@@ -72,3 +81,4 @@ PAPERS = {
     "densenet3d_121": "Huang 2017, arXiv 1608.06993",
     "highres3dnet": "Li 2017, arXiv 1707.01992",
 }
+PAPERS |= dict.fromkeys(TRANSFORMERS, "Dosovitskiy 2021, arXiv 2010.11929")

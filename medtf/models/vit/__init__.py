@@ -1,0 +1,1 @@
+"""Vision transformers, flat and named layer by layer."""

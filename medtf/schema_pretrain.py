@@ -1,0 +1,40 @@
+"""The part of the schema that says how an encoder is pretrained without labels."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from medtf.errors import nearest
+from medtf.schema_data import Strict
+
+# name -> the kind of encoder that the task is for
+TASKS: dict[str, Literal["transformer", "cnn", "any"]] = {
+    "masked_autoencoder": "transformer",
+    "masked_cnn": "cnn",
+    "rotation": "any",
+    "jigsaw": "any",
+    "restore": "cnn",
+}
+
+
+class Pretrain(Strict):
+    """A proxy task: its labels are made of the images themselves, so `targets` stay away."""
+
+    task: str  # a name of TASKS, or the path of a .py file with a class `Pretraining`
+    mask: float = Field(0.75, gt=0, lt=1)  # masked_autoencoder, masked_cnn: share of the patches that is hidden
+    square: int = Field(16, ge=2)  # masked_cnn: side of a hidden square, in pixels
+    normalise: bool = True  # masked_autoencoder, masked_cnn: pixels of each patch are told in its own deviations
+    decoder_width: int = Field(512, ge=8)  # masked_autoencoder
+    decoder_depth: int = Field(8, ge=1)  # masked_autoencoder: blocks
+    grid: int = Field(3, ge=2, le=4)  # jigsaw: tiles a side
+    permutations: int = Field(30, ge=2, le=1000)  # jigsaw: orders of the tiles to be told apart
+    swaps: int = Field(10, ge=1)  # restore: pairs of squares that change places
+    draw_every: int = Field(5, ge=1)  # epochs between two pictures of what the task makes of the same images
+    options: dict[str, Any] = {}  # what a task of your own reads
+
+    @field_validator("task")
+    @classmethod
+    def _task(cls, value):
+        if value not in TASKS and not value.endswith(".py"):
+            raise ValueError(f"unknown task {value!r}: {nearest(value, TASKS)} (or give the path of a .py file)")
+        return value
