@@ -6,6 +6,7 @@ from medtf import split, stages
 from medtf.config import Config
 from medtf.data import volume_grid
 from medtf.models import build
+from medtf.models.weight_files import located
 from medtf.table import Table
 
 
@@ -15,6 +16,8 @@ def refuse_model(config: Config) -> None:
     Raises:
         MedtfError, AskedWronglyError: as `backbones.check`.
     """
+    if config.model.weights not in ("none", "imagenet"):
+        located(config.model.weights)
     for stage in stages.of(config):
         build.check(config.model, (*stage.config.input.size, channels_of(config)))
 
@@ -64,7 +67,7 @@ def about_folds(table: Table, config: Config) -> list[str]:
     for row in split.counts(table, config.targets).to_dict("records"):
         fold, examples, patients = (row.pop(name) for name in ("fold", "examples", "patients"))
         labels = ", ".join(f"{name} {value:.4g}" for name, value in row.items())
-        said.append(f"  {fold}: {examples:,} examples of {patients:,} patients; {labels}")
+        said.append(f"  {fold}: {examples:,} examples of {patients:,} patients" + (f"; {labels}" if labels else ""))
     return said
 
 

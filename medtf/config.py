@@ -6,7 +6,7 @@ the run. What may stand in a config is in `schema.py` and `schema_data.py`.
 
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -158,7 +158,10 @@ def _keys_beside(location: tuple) -> list[str]:
     for part in location[:-1]:
         field = getattr(model, "model_fields", {}).get(part)
         annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        sections = [
+            one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, BaseModel)
+        ]
+        if not sections:
             return list(Target.model_fields) if "targets" in location else []
-        model = annotation
+        model = sections[0]  # `Clahe | None`: what may be left out has keys too
     return list(model.model_fields)

@@ -1,5 +1,6 @@
 """What TensorFlow's reader raises while it reads a table's files, in words that name the file; and a look before the work begins."""
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,6 +36,11 @@ def reading(table, root):
         said = str(getattr(error, "message", error)).splitlines()[0]
         if type(error).__name__ == "ResourceExhaustedError":
             raise MedtfError(f"out of memory: lower train.batch_size or input.size ({said[:120]})") from error
+        refused = re.search(
+            r"assertion failed: \[(.+?)\] \[(.+)\]", said
+        )  # the reader's own words: a path, and what is wrong
+        if refused:
+            raise MedtfError(f"{Path(root) / refused[1]}: {refused[2]}") from error
         raise MedtfError(_blamed(table, root) or f"reading the images failed: {said[:300]}") from error
 
 

@@ -215,7 +215,7 @@ def train_one(parent: Parent, fold: int, root=None, *, told) -> runs.Run:
     """
     import keras
 
-    from medtf import stages, train
+    from medtf import lineage, stages, train
     from medtf.beforehand import about_folds, refuse_model, refuse_volumes
 
     if not 0 <= fold < parent.count:
@@ -226,13 +226,15 @@ def train_one(parent: Parent, fold: int, root=None, *, told) -> runs.Run:
             return train.resume(run, root, told=told)
         config, table, root = parent.config_of(fold), parent.table_of(fold), parent.run.root(root)
         refuse_model(config)
-        for line in about_folds(table, config):
+        kept = parent.run.read_json("environment.json").get("leaks", [])
+        allow = parent.run.read_json(runs.FOLDS)["allow_leaks"]
+        past = lineage.audited(config.model.weights, table, allow=allow)
+        for line in [*about_folds(table, config), *past.unchecked]:
             told.say(line)
         for stage in stages.of(config):
             refuse_volumes(table, stage.config)
         session = train.Session(config, table, root, told)
-        kept = parent.run.read_json("environment.json").get("leaks", [])
-        run.create(
-            config, table, root, runs.environment(**session.machine, backend=keras.backend.backend(), leaks=kept)
-        )
+        environment = runs.environment(**session.machine, backend=keras.backend.backend())
+        environment |= {"leaks": kept + past.leaks, "unchecked": past.unchecked}
+        run.create(config, table, root, environment, beside=past.write)
         return train.through(session, run)

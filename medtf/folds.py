@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from medtf import audit, prepare, runs, split, split_report
+from medtf import audit, lineage, prepare, runs, split, split_report
 from medtf import config as configs
 from medtf import table as tables
 from medtf.errors import AskedWronglyError, MedtfError
@@ -140,6 +140,8 @@ def create(
     table, leaks = fold_table(config, root, parts=run.parts, allow_leaks=allow_leaks, progress=progress, say=say)
     count = config.data.split.folds
     facts = {"schema": SCHEMA, "folds": count, "allow_leaks": allow_leaks}
+    # each patient is tested once: nobody at all may have been seen (a fold of a numbered table knows no better)
+    leaks += lineage.audited(config.model.weights, table, allow=allow_leaks).leaks
     run.create(config, table, root, runs.environment(leaks=leaks), folds=facts)
     prepare.scanning.forget(run.parts)
     return Parent(folder)
@@ -147,6 +149,11 @@ def create(
 
 def fold_table(config: configs.Config, root, *, parts: Path, allow_leaks: bool, progress, say):
     """The table with `cv_fold` (whole numbers), and the leaks between any two folds that the user insists on."""
+    if config.data.labels.share < 1:
+        raise AskedWronglyError(
+            f"data.labels.share {config.data.labels.share:g}: goes with one split into train, valid and test, not with --folds;"
+            " leave one of the two out (`medtf curve` varies the share)"
+        )
     count = config.data.split.folds
     found = prepare.found_table(config, root, parts=parts, progress=progress)
     if "fold" in found.frame:

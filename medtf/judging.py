@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from medtf import audit, calibrating, ensembling, gallery, pipeline, predictions, reporting, rethreshold, runs
+from medtf import audit, calibrating, ensembling, gallery, lineage, pipeline, predictions, reporting, rethreshold, runs
 from medtf import config as configs
 from medtf.config import Config
 from medtf.errors import AskedWronglyError, MedtfError, nearest
@@ -15,6 +15,7 @@ from medtf.evaluate import judge
 from medtf.evaluate.further import wanted_columns
 from medtf.evaluate.subgroups import PREFIX
 from medtf.faults import refuse_absent
+from medtf.models import saved
 from medtf.oddities import odd_foregrounds
 from medtf.table import Table
 
@@ -49,7 +50,9 @@ def evaluate(
     config, table = configs.judged_as(run.config(), overrides), run.rows_of(fold)
     refuse_columns(config, table)
     # what `fit --allow-leaks` insisted on stays insisted on, and in red
-    leaks = audit.refuse_leaks(table, allow=allow_leaks or bool(run.read_json("environment.json").get("leaks")))
+    environment = run.read_json("environment.json")
+    insists = allow_leaks or bool(environment.get("leaks"))
+    leaks = audit.refuse_leaks(table, allow=insists) + lineage.refuse_leaks(run.folder, table, allow=insists)
     judged, root = predictions.of_fold(table, fold), run.root(root)
     refuse_absent(judged, root)
     config = with_what_is_kept(config)
@@ -71,7 +74,7 @@ def evaluate(
         trained_on=trained_on,
         scaling=calibrating.of(run, config, valid, asked="evaluate.calibrate=" in " ".join(overrides)),
         training_means=training_means(config, table),
-        warnings=warnings_of(table, fold, unseen),
+        warnings=warnings_of(table, fold, unseen) + environment.get("unchecked", []),
         leaks=leaks,
     )
     pictures = gallery.make(found, table, root, config, metrics, config.evaluate.gallery)
@@ -211,7 +214,7 @@ def load_model(run: runs.Run) -> keras.Model:
     if not zipfile.is_zipfile(run.model):  # Keras would say that there is no such file
         raise MedtfError(f"{run.model}: damaged: no whole .keras file; copy it again, or train again")
     try:
-        return keras.saving.load_model(run.model, compile=False)
+        return saved.load(run.model)
     except Exception as error:  # zipfile's, h5py's and Keras's own: each means that the file is damaged
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise MedtfError(f"{run.model}: cannot be loaded (damaged, or of another Keras): {said[:200]}") from error

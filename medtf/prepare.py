@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from medtf import audit, pipeline, split, split_report, table
+from medtf import audit, label_share, pipeline, split, split_report, table
 from medtf.config import Config
 from medtf.data import scan as scanning
 from medtf.errors import AskedWronglyError, MedtfError
@@ -84,8 +84,10 @@ def found_table(
     """
     if not Path(root).is_dir():
         raise MedtfError(f"data root {root}: no such folder")
-    if not config.targets:
-        raise AskedWronglyError("targets: the config names nothing to learn")
+    if not config.targets and config.pretrain is None:
+        raise AskedWronglyError(
+            "targets: the config names nothing to learn (a task without labels is named by `pretrain`)"
+        )
     if config.data.table:
         found = table.load(config.data.table)
     else:
@@ -137,6 +139,7 @@ def training_table(
         }
         found = found.with_frame(found.frame, selected={"dropped": everything - len(found), "by": by})
     found = with_masks(found, root, config, say)
+    say_windows(found, config, say)
     if config.data.select:
         say(f"selected {', '.join(f'{k} {v}' for k, v in config.data.select.items())}: {len(found):,} examples")
     found = _checked(found, root, config, jobs, progress, say)
@@ -149,6 +152,9 @@ def training_table(
     for fold in ("train", "valid"):
         if not (found.frame["fold"] == fold).any():
             raise MedtfError(f"the table has no {fold} fold: split it with `medtf split`, or set data.split")
+    if config.data.labels.share < 1:
+        found, line = label_share.keep(found, config.data.labels, config.targets)
+        say(line)
     return found, leaks
 
 
@@ -172,6 +178,19 @@ def with_masks(found: table.Table, root, config: Config, say=lambda line: None) 
         + (f", {gone:,} left out, such as: {reasons[reasons != ''].iloc[0]}" if gone else "")
     )
     return masked
+
+
+def say_windows(found: table.Table, config: Config, say) -> None:
+    """Tell how many radiographs have no window of their own, where `input.intensity` asks for it.
+
+    Raises:
+        MedtfError: a table that is too old to tell.
+    """
+    from medtf.data import voi
+
+    note = voi.about(found.frame, config.input.intensity)
+    if note:
+        say(f"note: {note}")
 
 
 def _source(config: Config, root):

@@ -38,6 +38,7 @@ KINDS = {
     "erase": Kind("in {:.0%}", 0.25),
     "cutout": Kind("in {:.0%}", 0.25),
     "mixup": Kind("alpha {:.3g}; 1 pair in 10 more", 0.4),
+    "cutmix": Kind("alpha {:.3g}; a box of half the area", 1.0),
 }
 CHANCES = ("flip", "erase", "cutout")  # their strength is a probability
 TRIALS = 6  # draws of which the one that changes most is shown
@@ -82,6 +83,8 @@ def _usual(key: str, kind: Kind, images: np.ndarray) -> float:
 
 def _changed(key: str, strengths: list[float], images: np.ndarray, seed: int) -> list[np.ndarray]:
     """The example under each strength; where the strength is a probability, three draws of what happens then."""
+    if key == "cutmix":
+        return [_boxed(strength, images) for strength in strengths]
     if key == "mixup":
         return [_mixed(strength, images) for strength in strengths]
     chance = key in CHANCES
@@ -98,6 +101,15 @@ def _difference(image: np.ndarray, example: np.ndarray) -> float:
     if change.ndim == 3:
         return float(change.mean())
     return float(np.mean([preview_volumes.plane(change[..., 0], name).mean() for name in CELLS]))
+
+
+def _boxed(alpha: float, images: np.ndarray) -> np.ndarray:
+    """The example with its partner's box of half the area: what alpha draws varies about that."""
+    from medtf.augment.cutmix import CutMix
+
+    pair = images[:2] if len(images) > 1 else np.concatenate([images, images[:, ::-1]])
+    draws = {"share": np.float32(0.5), "center": np.full(images.ndim - 2, 0.5, np.float32)}
+    return np.asarray(CutMix(alpha).apply(pair, draws))[0]
 
 
 def _mixed(alpha: float, images: np.ndarray) -> np.ndarray:

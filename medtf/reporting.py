@@ -41,10 +41,10 @@ def write(
     judgement = {"split": metrics["split"], "fingerprint": metrics["fingerprint"]}
     if pictures is not None:
         run.write_json("gallery.json", {"schema": 1, **judgement, **pictures})
-    kept = _if_there(run, "gallery.json")
+    kept = if_there(run, "gallery.json")
     pictures = kept if judgement.items() <= kept.items() else None
     config, table = judged_by(run.config(), metrics), by_fold(run.table())
-    environment, history = run.read_json("environment.json"), _history(run)
+    environment, history = run.read_json("environment.json"), history_of(run)
     people = demographics.table(
         table.frame, config.targets, encode(table.frame, config.targets), more=config.evaluate.subgroups or ()
     )
@@ -62,9 +62,9 @@ def write(
         facts=run_facts.facts(
             config,
             environment,
-            model=_if_there(run, "model.json"),
+            model=if_there(run, "model.json"),
             history=history,
-            best_epoch=_if_there(run, "thresholds.json").get("epoch"),
+            best_epoch=if_there(run, "thresholds.json").get("epoch"),
         ),
         card=model_card.sections(metrics, config, people),
         gallery=pictures,
@@ -133,7 +133,7 @@ def _excluded(table: Table) -> pd.DataFrame:
     return pd.DataFrame(list((table.meta.get("excluded") or {}).items()), columns=["reason", "count"])
 
 
-def _history(run: runs.Run) -> pd.DataFrame | None:
+def history_of(run: runs.Run) -> pd.DataFrame | None:
     """history.csv, or None where it is away or damaged: the report can do without."""
     try:
         return pd.read_csv(run.history)
@@ -141,7 +141,7 @@ def _history(run: runs.Run) -> pd.DataFrame | None:
         return None
 
 
-def _if_there(run: runs.Run, name: str) -> dict:
+def if_there(run: runs.Run, name: str) -> dict:
     """A JSON file that a report can do without."""
     try:
         found = json.loads((run.folder / name).read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ def facts(
     history: pd.DataFrame | None = None,
     best_epoch: int | None = None,
 ) -> dict[str, Rows]:
-    """Sections of rows: Network, Input, Heads, Training, Augmentation.
+    """Sections of rows: Network, Input, Heads (or Task), Training, Augmentation.
 
     Args:
         config: resolved. environment: environment.json of the run.
@@ -27,7 +27,8 @@ def facts(
     return {
         "Network": network(config, model or {}),
         "Input": seen(config),
-        "Heads": [(name, head(target)) for name, target in config.targets.items()],
+        **({"Task": task(config)} if config.pretrain else {}),
+        **({"Heads": [(name, head(target)) for name, target in config.targets.items()]} if config.targets else {}),
         "Training": training(config, environment, history, best_epoch),
         "Augmentation": augmentation(config.augment, config.model.dimensions, config.input.window_jitter),
     }
@@ -91,6 +92,40 @@ def head(target: Target) -> str:
     return "mean and standard deviation" if target.head == "gaussian" else "one number in the column's unit"
 
 
+# keys of `pretrain` that a task reads, and what they say
+TASK_KEYS = {
+    "masked_autoencoder": {
+        "mask": "Hidden",
+        "normalise": "Normalised pixels",
+        "decoder_width": "Decoder width",
+        "decoder_depth": "Decoder blocks",
+    },
+    "masked_cnn": {"mask": "Hidden", "square": "Hidden squares, pixels a side", "normalise": "Normalised pixels"},
+    "jigsaw": {"grid": "Tiles a side", "permutations": "Orders told apart"},
+    "restore": {"swaps": "Pairs of squares that change places"},
+}
+
+
+def task(config: Config) -> Rows:
+    """The proxy task of a pretraining."""
+    asked = config.pretrain
+    rows = [("Name", asked.name)]
+    for key, said in TASK_KEYS.get(asked.task, {"options": "Options"}).items():
+        value = getattr(asked, key)
+        if value or value is False:
+            rows.append(
+                (
+                    said,
+                    f"{value:.0%} of the patches"
+                    if key == "mask"
+                    else {True: "yes", False: "no"}.get(value, str(value))
+                    if isinstance(value, bool)
+                    else str(value),
+                )
+            )
+    return rows
+
+
 def training(config: Config, environment: dict, history: pd.DataFrame | None, best_epoch: int | None) -> Rows:
     """The optimisation as it was asked for, and how it went."""
     t = config.train
@@ -111,7 +146,7 @@ def training(config: Config, environment: dict, history: pd.DataFrame | None, be
             f"{t.optimizer}, learning rate {t.learning_rate:g} ({t.schedule}{warm}), weight decay {t.weight_decay:g}",
         )
     )
-    rows.append(("Loss", _loss(config)))
+    rows.append(("Loss", "that of the task" if config.pretrain else _loss(config)))
     if t.clip_norm is not None:
         rows.append(("Gradient norm", f"clipped at {t.clip_norm:g}"))
     if t.ema:
@@ -137,6 +172,8 @@ def _undersampling(config: Config) -> str:
     under = config.data.undersample
     if under.policy == "none":
         return "none: every training example, each epoch"
+    if under.policy == "balanced":
+        return "balanced: drawn with replacement, so that the classes of all targets weigh alike"
     how = {"fixed": "one draw for all epochs", "each_epoch": "a fresh draw each epoch", "weighted": "weighted draws"}
     target = under.target or next(iter(config.targets))
     return f"of the majority of {target}: {how[under.policy]}, {under.ratio:g} for each of the minority ({under.level})"
@@ -180,6 +217,7 @@ CHANGES = {
     "erase": "a rectangle erased with probability {0:g}",
     "cutout": "a box erased with probability {0:g}",
     "mixup": "mixup: two examples blended, Beta({0:g}, {0:g})",
+    "cutmix": "cutmix: a box of one example put into another, area Beta({0:g}, {0:g})",
 }
 
 

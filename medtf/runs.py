@@ -2,6 +2,7 @@
 
     config.yaml  environment.json  local.json  table.parquet  history.csv  checkpoints/  model.keras  model.json  thresholds.json
     calibration.json  valid_predictions.parquet  metrics.json  predictions.parquet  gallery.json  report.html  report.pdf  plots/
+    pretraining.json and task.npz in place of thresholds and calibration, where there are no targets
 
 `local.json` holds what belongs to this machine alone (the data root) and is never published. The folder of a cross-validation holds
 `folds.json` and one run folder a fold (`medtf/folds.py`).
@@ -24,6 +25,7 @@ from medtf.errors import AskedWronglyError, MedtfError, nearest
 SCHEMA = 1
 FOLDS = "folds.json"  # what tells the folder of a cross-validation from a run folder
 ENSEMBLE = "ensemble.json"  # and that of an ensemble
+PRETRAINING = "pretraining.json"  # and that of a pretraining, whose model is an encoder
 PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pydicom", "scikit-learn", "pyarrow")
 
 
@@ -45,16 +47,26 @@ class Run:
     def ended(self) -> bool:
         """Has the training come to its end?"""
         model = self.model.is_file() or (self.folder / ENSEMBLE).is_file()
-        return model and (self.folder / "thresholds.json").is_file()
+        return model and any((self.folder / name).is_file() for name in ("thresholds.json", PRETRAINING))
 
     def checkpoint_of(self, stage: int) -> Path:
         """Where a stage of progressive training keeps its state; the first one's is `checkpoint`."""
         return self.checkpoint.with_name(f"last-{stage + 1}.npz") if stage else self.checkpoint
 
     def create(
-        self, config: configs.Config, table: tables.Table, root, environment: dict, *, folds: dict | None = None
+        self,
+        config: configs.Config,
+        table: tables.Table,
+        root,
+        environment: dict,
+        *,
+        folds: dict | None = None,
+        beside=None,
     ) -> "Run":
-        """Make the folder with all that is known before training, or leave nothing; `folds` makes it that of a cross-validation."""
+        """Make the folder with all that is known before training, or leave nothing; `folds` makes it that of a cross-validation.
+
+        `beside` takes the folder and puts more into it (`lineage.Past.write`).
+        """
         building = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
         shutil.rmtree(building, ignore_errors=True)
         try:
@@ -63,6 +75,8 @@ class Run:
             (building / "environment.json").write_text(json.dumps(environment, indent=1), encoding="utf-8")
             (building / "local.json").write_text(json.dumps({"data": str(Path(root).resolve())}), encoding="utf-8")
             tables.save(table, building / "table.parquet")
+            if beside is not None:
+                beside(building)
             if folds is not None:
                 (building / FOLDS).write_text(json.dumps(folds, indent=1), encoding="utf-8")
             else:
@@ -164,6 +178,8 @@ def existing(folder) -> Run:
         raise AskedWronglyError(f"{folder}: is a file; expected the run folder, such as {run.folder.parent}")
     if not run.folder.is_dir():
         raise AskedWronglyError(f"{folder}: no such run folder")
+    if (run.folder / "plan.json").is_file():
+        raise AskedWronglyError(f"{folder}: is a label-fraction curve; name one of its runs in {run.folder / 'runs'}")
     run._text("config.yaml")
     if is_parent(folder):
         raise AskedWronglyError(
@@ -178,13 +194,23 @@ def is_parent(folder) -> bool:
     return (Path(folder) / FOLDS).is_file()
 
 
+def is_pretraining(folder) -> bool:
+    """Is this a finished pretraining, which holds an encoder and gives no answers?"""
+    return (Path(folder) / PRETRAINING).is_file()
+
+
 def finished(folder) -> Run:
-    """A run whose training has ended.
+    """A run whose training has ended, and which gives answers.
 
     Raises:
-        AskedWronglyError: no run. MedtfError: it was stopped before the end.
+        AskedWronglyError: no run, or a pretraining. MedtfError: it was stopped before the end.
     """
     run = existing(folder)
+    if is_pretraining(folder):
+        raise AskedWronglyError(
+            f"{folder}: is a pretraining: its encoder gives no answers. Begin a training with it (medtf fit CONFIG --set model.weights={folder}),"
+            f" ask what it knows (`medtf probe CONFIG --weights {folder}`), or judge its task (`medtf evaluate {folder}`)"
+        )
     model = run.folder / ENSEMBLE if (run.folder / ENSEMBLE).is_file() else run.model
     absent = [path.name for path in (model, run.folder / "thresholds.json") if not path.is_file()]
     if absent:

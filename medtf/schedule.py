@@ -2,8 +2,10 @@
 
 import keras
 
+from medtf.layer_decay import LayerwiseAdamW, LayerwiseSGD
+
 # On TensorFlow Keras matches these against the whole path (`beta_conv/kernel:0`), elsewhere against the last name alone
-NO_DECAY = r"(^|/)(bias|gamma|beta|scale)(/replica_\d+)?(:\d+)?$"
+NO_DECAY = r"(^|/)(bias|gamma|beta|scale|(\w+_)?token)(/replica_\d+)?(:\d+)?$"
 
 
 def learning_rate(train, steps: int):
@@ -34,10 +36,10 @@ def learning_rate(train, steps: int):
     return keras.optimizers.schedules.CosineDecay(rate / (warmup + 1), warmup_target=rate, warmup_steps=warmup, **rest)
 
 
-def optimizer(train, steps: int) -> keras.optimizers.Optimizer:
+def optimizer(train, steps: int, *, factors: tuple[float, ...] | None = None) -> keras.optimizers.Optimizer:
     """AdamW (Loshchilov 2019, arXiv 1711.05101), or SGD with Nesterov momentum 0.9; both with decoupled weight decay.
 
-    Biases and the scales and offsets of norms do not decay. Keras keeps that list out of the optimizer's config: an
+    Biases, the scales and offsets of norms, and class and mask tokens do not decay. Keras keeps that list out of the optimizer's config: an
     optimizer that comes out of a `.keras` file decays everything, so make it here and load its variables.
 
     With `ema` the weights stay raw until `fit` ends, and are then overwritten by their average
@@ -46,6 +48,7 @@ def optimizer(train, steps: int) -> keras.optimizers.Optimizer:
     Args:
         train: a `medtf.config.Train`.
         steps: batches in the whole run, see `learning_rate`.
+        factors: of learning rate and weight decay, one a variable (`medtf.layer_decay.factors`); None: 1 for all.
 
     Returns:
         A `keras.optimizers.AdamW` or `keras.optimizers.SGD`, not built yet.
@@ -60,9 +63,13 @@ def optimizer(train, steps: int) -> keras.optimizers.Optimizer:
         "ema_overwrite_frequency": None,
         "gradient_accumulation_steps": accumulate if accumulate > 1 else None,
     }
+    kinds = {"adamw": (keras.optimizers.AdamW, LayerwiseAdamW), "sgd": (keras.optimizers.SGD, LayerwiseSGD)}
+    kind = kinds[train.optimizer][factors is not None]
+    if factors is not None:
+        common["factors"] = factors
     if train.optimizer == "adamw":
-        made = keras.optimizers.AdamW(weight_decay=train.weight_decay, **common)
+        made = kind(weight_decay=train.weight_decay, **common)
     else:
-        made = keras.optimizers.SGD(momentum=0.9, nesterov=True, weight_decay=train.weight_decay or None, **common)
+        made = kind(momentum=0.9, nesterov=True, weight_decay=train.weight_decay or None, **common)
     made.exclude_from_weight_decay(var_names=[NO_DECAY])
     return made

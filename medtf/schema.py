@@ -109,7 +109,8 @@ class Train(Strict):
     layer_decay: float = Field(
         1.0, gt=0, le=1
     )  # learning rate of each layer below the head, times that above it (Clark 2020)
-    freeze: int | Literal["all"] = 0  # epochs at first in which the encoder stays as it is; all: it is never changed
+    # epochs at first in which the encoder stays as it is; all: it is never changed
+    freeze: Annotated[int, Field(ge=0)] | Literal["all"] = 0
     clip_norm: float | None = Field(1.0, gt=0)  # of the global gradient
     accumulate: int = Field(1, ge=1)  # batches to a step of the optimizer
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
@@ -168,6 +169,10 @@ class Config(Strict):
             raise ValueError(
                 "targets: a pretraining makes its labels of the images themselves: remove `targets`, or `pretrain`"
             )
+        if self.data.undersample.policy != "none":
+            raise ValueError("data.undersample: a pretraining knows no classes: leave it at none")
+        if self.augment.mixup or self.augment.cutmix:
+            raise ValueError("augment: mixup and cutmix mix labels, and a pretraining has none: remove them")
         if self.model.dimensions == 3:
             raise ValueError(f"pretrain: is for images; {self.model.name} takes volumes")
         kind = TASKS.get(self.pretrain.task, "any")
@@ -176,6 +181,26 @@ class Config(Strict):
             raise ValueError(
                 f"pretrain.task: {self.pretrain.task} takes a {'vision transformer' if kind == 'transformer' else 'convolutional network'},"
                 f" and {self.model.name} is none; it can learn by {', '.join(others)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _transfer(self):
+        train = self.train
+        if self.pretrain is not None and (train.freeze or train.layer_decay != 1):
+            key = "freeze" if train.freeze else "layer_decay"
+            raise ValueError(f"train.{key}: is for a training with targets; a pretraining teaches the whole encoder")
+        if train.freeze in (0, "all"):
+            return self
+        epochs = sum(stage.epochs for stage in train.stages) or train.epochs
+        if train.freeze >= epochs:
+            raise ValueError(
+                f"train.freeze: {train.freeze} of {epochs} epochs: the encoder would never learn; take fewer, or freeze: all to mean it"
+            )
+        if self.model.weights == "none":
+            raise ValueError(
+                f"train.freeze: {train.freeze}: with model.weights: none the encoder would be held at random weights; name weights, or"
+                " take freeze: all to see what a head makes of random features"
             )
         return self
 
@@ -217,6 +242,11 @@ class Config(Strict):
             wrong = [
                 stage.size for stage in self.train.stages if stage.size is not None and len(stage.size) != dimensions
             ]
+            if self.model.transformer and any(stage.size not in (None, size) for stage in self.train.stages):
+                raise ValueError(
+                    f"train.stages: {self.model.name} has a position for each patch, so all stages have one size; for another size begin a"
+                    " new training with model.weights, which interpolates the positions"
+                )
             if wrong:
                 raise ValueError(f"train.stages: size {list(wrong[0])}: {self.model.name} takes {dimensions} numbers")
         if dimensions == 3 and self.input.windows is not None:

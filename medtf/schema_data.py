@@ -100,6 +100,12 @@ class Undersample(Strict):
     ratio: float = Field(1.0, gt=0)
     level: Literal["examples", "patients"] = "examples"
 
+    @model_validator(mode="after")
+    def _all(self):
+        if self.policy == "balanced" and self.target is not None:
+            raise ValueError(f"balanced goes by all targets: remove `target: {self.target}`, or set `policy: weighted`")
+        return self
+
 
 class Labels(Strict):
     """How much of the training fold is used: a share of its patients, drawn anew by `seed`; a smaller share lies within a larger one."""
@@ -137,7 +143,7 @@ class Patches(Strict):
 class Clahe(Strict):
     """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994)."""
 
-    clip: float = Field(0.01, gt=0, le=1)  # most that one of 256 grey values may hold, as a share of a tile's pixels
+    clip: float = Field(0.01, ge=1 / 256, le=1)  # most that one of 256 grey values may hold, share of a tile's pixels
     tiles: int = Field(8, ge=2, le=32)  # a side
 
 
@@ -164,9 +170,8 @@ class Input(Strict):
     aspect: Literal["pad", "stretch"] = "pad"
     channels: Literal[1, 3] = 1  # of a PNG or JPEG; colour as grey unless 3
     clahe: Clahe | None = None  # of radiographs, before the resize
-    intensity: Literal["full", "percentile"] = (
-        "percentile"  # radiographs in DICOM: the stored range, or 0.5th to 99.5th percentile
-    )
+    # of DICOM that is not HU: the stored range, the 0.5th to 99.5th percentile, or the file's own window or VOI LUT
+    intensity: Literal["full", "percentile", "voi"] = "percentile"
 
     @field_validator("size")
     @classmethod
@@ -186,3 +191,10 @@ class Input(Strict):
             except AskedWronglyError as error:
                 raise ValueError(str(error)) from error  # pydantic adds the key to it
         return value
+
+    @model_validator(mode="after")
+    def _clahe(self):
+        if self.clahe is not None and (self.windows is not None or len(self.size) == 3 or self.channels == 3):
+            what = "volumes" if len(self.size) == 3 else "windows of CT" if self.windows is not None else "colour"
+            raise ValueError(f"clahe is for grey images scaled to [0, 1], not for {what}: remove `clahe`")
+        return self

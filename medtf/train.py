@@ -1,30 +1,27 @@
 """fit(config) -> run folder. Read this file first: it is the whole way from a config to a model that was judged.
 
-set-up -> table -> input -> model -> fit -> keep the best -> threshold on the validation fold
+set-up -> table -> input -> model -> fit -> keep the best; what is learnt stands in `supervised.py` and `pretraining.py`
 """
 
 import dataclasses
 import shutil
-import warnings
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
-from medtf import calibrating, pipeline, precision, predictions, prepare, runs, stages
-from medtf.beforehand import about_folds, about_norms, channels_of, keep_volumes, refuse_model, refuse_volumes, times
+from medtf import lineage, pipeline, precision, predictions, prepare, runs, stages
+from medtf.beforehand import about_folds, keep_volumes, refuse_model, refuse_volumes, times
 from medtf.config import Config
 from medtf.data import dataset as data
 from medtf.data import keeping
-from medtf.data.labels import encode
 from medtf.data.wait import stamped
 from medtf.errors import AskedWronglyError, MedtfError, nearest
-from medtf.evaluate import thresholds
 from medtf.faults import reading, refuse_absent
 from medtf.fitting import callbacks, trainer
 from medtf.fitting.checkpoint import Checkpoint, Place, Stop, read_arrays, write_arrays
-from medtf.models import build, transfer
-from medtf.models.facts import facts
+from medtf.pretraining import Pretraining
+from medtf.supervised import Supervised
 from medtf.table import Table
 
 
@@ -54,13 +51,15 @@ def fit(config: Config, root, run: runs.Run, *, allow_leaks: bool = False, told:
     table, leaks = prepare.training_table(
         config, root, parts=run.parts, allow_leaks=allow_leaks, progress=told.progress, say=told.say
     )
-    for line in about_folds(table, config):
+    past = lineage.audited(config.model.weights, table, allow=allow_leaks)
+    for line in [*about_folds(table, config), *past.unchecked]:
         told.say(line)
     for stage in stages.of(config):
         refuse_volumes(table, stage.config)
     session = Session(config, table, root, told)  # everything that can be wrong is found before the folder is made
-    environment = runs.environment(**session.machine, backend=keras.backend.backend(), leaks=leaks)
-    run.create(config, table, root, environment)
+    environment = runs.environment(**session.machine, backend=keras.backend.backend())
+    environment |= {"leaks": leaks + past.leaks, "unchecked": past.unchecked}
+    run.create(config, table, root, environment, beside=past.write)
     prepare.scanning.forget(run.parts)
     return through(session, run)
 
@@ -72,11 +71,12 @@ def resume(run: runs.Run, root=None, *, told: Told | None = None) -> runs.Run:
         MedtfError: the run has ended already, or its folder was changed.
     """
     told = told or Told()
-    if run.model.exists() and (run.folder / "thresholds.json").exists():
+    if run.ended():
         shutil.rmtree(run.checkpoint.parent, ignore_errors=True)  # a kill may have come before it could go
         raise MedtfError(f"{run.folder}: the training has ended; judge it with `medtf evaluate {run.folder}`")
     carried = read_arrays(run.carried) if run.carried.exists() else None
-    return through(Session(run.config(), run.table(), run.root(root), told, carried=carried), run)
+    fresh = not (carried or run.checkpoint.exists())  # killed before the first checkpoint
+    return through(Session(run.config(), run.table(), run.root(root), told, carried=carried, fresh=fresh), run)
 
 
 def through(session: "Session", run: runs.Run) -> runs.Run:
@@ -97,9 +97,10 @@ class Session:
         root: data root.
         told: how to speak.
         carried: weights and state that the stage before left behind.
+        fresh: the weights begin as `model.weights` says; else a checkpoint holds them.
     """
 
-    def __init__(self, config: Config, table: Table, root, told: Told, *, carried=None):
+    def __init__(self, config: Config, table: Table, root, told: Told, *, carried=None, fresh: bool = True):
         # === Set-up ===
         self.whole, self.table, self.root, self.told = config, table, root, told
         weights, state = carried or ({}, {"stage": 0, "rows": []})
@@ -118,40 +119,24 @@ class Session:
         for fold in self.folds.values():
             refuse_absent(fold, root)
             self.module.dataset(fold, root, config, training=False)  # says what cannot be read as the config wants
-        self.labels = encode(self.folds["train"].frame, config.targets)
-        trainer.refuse_labels(config, encode(self.folds["valid"].frame, config.targets))
         steps = data.steps_an_epoch(self.folds["train"], config)
         first = self.stage.first_epoch
         self.place = Place(first + config.train.epochs, steps, first)
         order = data.order_of(self.folds["train"], config)
 
         # === Model ===
-        channels = channels_of(config)
-        self.model = build.build(
-            config.model,
-            (*config.input.size, channels),
-            config.targets,
-            priors=trainer.priors(config, self.labels, order.epoch(0)),
-            momentum=build.norm_momentum(config.model, steps * config.train.epochs),
+        goal = Pretraining if config.pretrain else Supervised
+        self.goal = goal(
+            config, self.folds, order, steps=steps * config.train.epochs, jit=self.jit, say=told.say, fresh=fresh
         )
-        if config.model.weights not in ("none", "imagenet"):
-            matched = transfer.load(self.model, config.model.weights)
-            told.say(
-                f"weights from {config.model.weights}: "
-                + ", ".join(f"{count} layers {what}" for what, count in matched.items())
-            )
-        for line in about_norms(self.model, config, steps * config.train.epochs):
-            told.say(line)
-        self.trainer = trainer.make(self.model, config, self.labels, steps=steps * config.train.epochs, jit=self.jit)
+        self.model, self.trainer = self.goal.model, self.goal.trainer
         _assign(self.trainer, weights)
         known = trainer.monitors(self.trainer)
         if config.train.monitor not in known:
             raise AskedWronglyError(f"train.monitor {config.train.monitor!r}: {nearest(config.train.monitor, known)}")
-        undersampled = (
-            f", {config.data.undersample.policy} undersampling" if config.data.undersample.policy != "none" else ""
-        )
-        if self.stage.count > 1:
-            told.say(f"stage {self.stage.number + 1} of {self.stage.count}: {' x '.join(map(str, config.input.size))}")
+        undersampled = f", {config.data.undersample.policy} draws" if config.data.undersample.policy != "none" else ""
+        if line := self.stage.line(self.whole):
+            told.say(line)
         told.say(
             f"{config.model.name}: {self.model.count_params():,} parameters; {order.length():,} of {len(order.rows):,} training examples an epoch"
             f"{undersampled}; {times(config.train.epochs, 'epoch')} of"
@@ -174,12 +159,13 @@ class Session:
         self.history = history = callbacks.History(run.history, self.rows)
         best = callbacks.Best(run.best, config.train.monitor, config.train.early_stopping)
         self.report = report = callbacks.Report(
-            place, config.train.batch_size, config.targets, self.told.say, self.told.bar, lambda: float(waited.numpy())
+            place, config.train.batch_size, self.goal.told, self.told.say, self.told.bar, lambda: float(waited.numpy())
         )
         seek = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda e, logs: (epoch.assign(e), step.assign(place.step if e == place.epoch else 0))
         )
         averaged = [callbacks.Averaged()] if config.train.ema else []
+        drawn = self.goal.callbacks(run, validation)
 
         # === Fit ===
         with Stop(run.folder) as stop, reading(self.table, self.root):
@@ -198,7 +184,7 @@ class Session:
                     validation_data=validation,
                     initial_epoch=place.epoch,
                     epochs=last,
-                    callbacks=[*averaged, seek, report, history, best, checkpoint],
+                    callbacks=[*averaged, seek, report, history, best, *drawn, checkpoint],
                     shuffle=False,
                     verbose=0,
                 )
@@ -213,31 +199,19 @@ class Session:
         run.best.unlink(missing_ok=True)
         run.checkpoint_of(self.stage.number).unlink(missing_ok=True)
         keeping.forget()  # a stage may want other voxels; it fills the memory anew
-        return Session(self.whole, self.table, self.root, self.told, carried=(kept, state))
+        return Session(self.whole, self.table, self.root, self.told, carried=(kept, state), fresh=False)
 
     def finish(self, run: runs.Run) -> runs.Run:
-        """Keep the best weights, choose the threshold, write it all."""
+        """Keep the best weights and write it all."""
         config = self.config
-
-        # === Keep the best epoch ===
         weights, state = read_arrays(run.best)
         _assign(self.trainer, weights)
         self.told.say(f"best epoch by {config.train.monitor}: {state['epoch']}{self.ended}")
-        save_model(self.model, run)
-        run.write_json("model.json", facts(self.model))
-
-        # === Threshold and calibration, from the validation fold alone ===
-        found = predictions.predict(self.model, self.folds["valid"], self.root, config, self.module)
-        found.to_parquet(run.folder / "valid_predictions.parquet", index=False)  # what `evaluate` fits is fitted on it
-        chosen = thresholds.choose(
-            found, config.targets, config.evaluate.threshold, aggregate=config.evaluate.aggregate
-        )
-        if config.evaluate.calibrate != "none":
-            calibrating.fit(run, config, found)
-        keeping.forget()
+        # what ends a training for good (thresholds.json, or pretraining.json) is written last
         speed = self.report.speed()
         run.write_json("environment.json", run.read_json("environment.json") | speed)
-        run.write_json("thresholds.json", {"schema": runs.SCHEMA, "epoch": state["epoch"], "targets": chosen})
+        self.goal.finish(run, self.root, self.module, state["epoch"])
+        keeping.forget()
         shutil.rmtree(run.checkpoint.parent)  # the model is whole: three copies of its weights need not stay
         if speed["examples_per_second"]:
             self.told.say(
@@ -251,12 +225,3 @@ def _assign(trainer, weights: dict) -> None:
     if weights:
         for variable, value in zip(trainer.weights, [weights[f"w{i}"] for i in range(len(weights))], strict=True):
             variable.assign(value)
-
-
-def save_model(model: keras.Model, run: runs.Run) -> None:
-    """model.keras, whole or not at all."""
-    temporary = run.folder / f".{run.model.name}"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.save(temporary.with_suffix(".tmp.keras"))
-    temporary.with_suffix(".tmp.keras").replace(run.model)

@@ -13,7 +13,7 @@ from medtf.config import Augment, Config
 from medtf.errors import AskedWronglyError
 
 # keys of `augment:` that take away or mix what is to be judged: good for training, no other view of the same image
-NO_VIEW = ("erase", "cutout", "mixup")
+NO_VIEW = ("erase", "cutout", "mixup", "cutmix")
 
 
 class Passes:
@@ -137,7 +137,7 @@ def with_changes(model: keras.Model, config: Config, seed: int) -> keras.Model:
     layers = augment.build(wanted, seed=seed, dimensions=config.model.dimensions)
     if not layers:
         raise AskedWronglyError(
-            "evaluate.tta: the config's `augment` changes nothing of an image (erase, cutout and mixup do not count), so all passes would be"
+            "evaluate.tta: the config's `augment` changes nothing of an image (erase, cutout, mixup and cutmix do not count), so all passes would be"
             " the same: set such as augment.flip or augment.rotate, or set evaluate.tta to 0"
         )
     x = image = keras.Input(model.input_shape[1:], name="image")

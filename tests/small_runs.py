@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from medtf import config as configs
-from medtf import pipeline, predictions, prepare, runs, train
+from medtf import keeping_models, pipeline, predictions, prepare, runs
 from medtf.beforehand import channels_of
 from medtf.evaluate import thresholds
 from medtf.models import heads
@@ -95,7 +95,7 @@ def write(folder: Path, table, root, config: configs.Config, *, seed=0, dropout=
     run = runs.new(folder).create(config, table, root, runs.environment(precision="float32", jit=False))
     run.checkpoint.parent.rmdir()
     model = network(config.targets, seed, dropout, (*config.input.size, channels_of(config)))
-    train.save_model(model, run)
+    keeping_models.save(model, run.model)
     module = pipeline.find(config.pipeline)
     found = predictions.predict(model, predictions.of_fold(table, "valid"), root, config, module)
     found.to_parquet(run.folder / "valid_predictions.parquet", index=False)

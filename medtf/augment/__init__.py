@@ -20,7 +20,7 @@ VOLUMES_ONLY = (
 def build(config, *, seed: int | None = None, dimensions: int = 2) -> list:
     """The layers that `config` switches on, in the order they are to be called.
 
-    MixUp is left to the caller, since it also mixes labels. First where things are, then what the scanner does to them,
+    MixUp and CutMix are left to the caller, since they also mix labels. First where things are, then what the scanner does to them,
     then how bright; noise comes after the resampling that would smooth it, and erased stays erased.
 
     Args:

@@ -14,6 +14,7 @@ from medtf.errors import MedtfError, StoppedError, nearest
 # name -> module; a new command is one file and one line here.
 COMMANDS = {
     "compare": "medtf.cli.compare",
+    "curve": "medtf.cli.curve",
     "demo": "medtf.cli.demo",
     "doctor": "medtf.cli.doctor",
     "ensemble": "medtf.cli.ensemble",
@@ -25,6 +26,7 @@ COMMANDS = {
     "phantom": "medtf.cli.phantom",
     "predict": "medtf.cli.predict",
     "preview": "medtf.cli.preview",
+    "probe": "medtf.cli.probe",
     "report": "medtf.cli.report",
     "split": "medtf.cli.split",
     "threshold": "medtf.cli.threshold",

@@ -18,7 +18,7 @@ from medtf.cli.paths import UserPath
     help="Judge otherwise than the run's config says.",
 )
 def command(folder, root, fold, allow_leaks, overrides):
-    """Judge a trained RUN on patients it has never seen; or an ensemble, or all folds of a cross-validation together.
+    """Judge a trained RUN on patients it has never seen; or an ensemble, or all folds of a cross-validation together; or the task of a pretraining.
 
     Writes metrics.json, predictions.parquet, plots/ and report.html into the run folder. Whatever is fitted (thresholds, lines, calibration,
     conformal sets) is fitted on the validation fold. Of the config the section evaluate may be changed:
@@ -39,6 +39,8 @@ def command(folder, root, fold, allow_leaks, overrides):
 
         judged = folds.finished(folder)
         run = judged.run
+    elif runs.is_pretraining(folder):
+        return _pretraining(runs.existing(folder), root=root, fold=fold, allow_leaks=allow_leaks, overrides=overrides)
     else:
         run = judged = runs.finished(folder)
         if ensembling.is_ensemble(run):
@@ -54,6 +56,22 @@ def command(folder, root, fold, allow_leaks, overrides):
     with paths.writing(run.folder, "make room and judge it again"):
         metrics = (judging_folds if several else judging).evaluate(judged, **options)
     for line in summary(metrics):
+        show.say(line)
+    show.say(f"report: {run.report}")
+
+
+def _pretraining(run, **options) -> None:
+    from medtf import runs
+    from medtf.cli import paths, show
+
+    run.rows_of(options["fold"])
+    runs.refuse_unwritable(run.folder, run.folder)
+    show.quiet_tensorflow()
+    from medtf import judging_pretraining
+
+    with paths.writing(run.folder, "make room and judge it again"):
+        metrics = judging_pretraining.evaluate(run, **options, progress=show.progress("images"))
+    for line in judging_pretraining.summary(metrics, run.config().pretrain.name):
         show.say(line)
     show.say(f"report: {run.report}")
 

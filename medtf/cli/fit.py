@@ -26,7 +26,8 @@ def command(config, root, folder, overrides, folds, jobs, fold, resume, dry_run,
     """Train the experiment CONFIG: a shipped name (rsna_ich) or a YAML file.
 
     Writes a run folder with the config, the table with its folds, the history, the best model and the threshold that was chosen on
-    the validation fold. Judge it with `medtf evaluate RUN`.
+    the validation fold. Judge it with `medtf evaluate RUN`. A CONFIG with `pretrain` in place of targets learns from images alone; its encoder
+    begins other trainings: --set model.weights=RUN.
 
     With --folds 5 everybody is tested once, each by a model that never saw them: the data are indexed once, patients come into five
     folds, and RUN holds the runs fold-0 to fold-4, which `medtf evaluate RUN` judges together. --resume then skips the folds that are
@@ -43,6 +44,11 @@ def command(config, root, folder, overrides, folds, jobs, fold, resume, dry_run,
     several = folds is not None or (folder and runs.is_parent(folder))
     if jobs is not None and not several:
         raise AskedWronglyError(f"--jobs {jobs}: goes with --folds: a single run is a single process")
+    if several and parsed.pretrain:
+        raise AskedWronglyError(
+            "--folds: a pretraining is one training; for a cross-validation of what follows it, pretrain once for each fold"
+            " (--set data.split.folds=5 --set data.split.test_fold=K), so that no fold's patients were seen"
+        )
     if several:
         parsed = fit_folds.as_asked(parsed, folder, folds, overrides)
     if resume:

@@ -24,8 +24,8 @@ from medtf.cli.paths import Jobs, UserPath
 def command(pipeline_name, source, output, root, config_name, overrides, pixels, jobs, dask):
     """Read the headers of all files of SOURCE into an example table, and say what is there and what was left out.
 
-    PIPELINE is a shipped one (ixi, rsna_ich, table) or a .py file; SOURCE is the archive's folder, or for `table` a sheet (CSV, Excel,
-    Parquet) or any folder. Only headers are read. An index that was stopped goes on where it was when it is asked for again.
+    PIPELINE is a shipped one (chest_xray, ixi, rsna_ich, shoulder_xray, table) or a .py file; SOURCE is the archive's folder, or for `table` a
+    sheet (CSV, Excel, Parquet) or any folder. Only headers are read. An index that was stopped goes on where it was when it is asked for again.
     """
     from contextlib import nullcontext
     from pathlib import Path
@@ -114,7 +114,9 @@ def summary(found) -> list[str]:
         said.append(f"  unknown everywhere: {', '.join(unknown)}")
     said.append("  stored as: " + "; ".join(f"{n:,} x {_stored(s)}" for s, n in frame["syntax"].value_counts().items()))
     if found.meta.get("label_file", "") is None:
-        said.append("  no label file: the labels are unknown, and `medtf fit` will refuse the table")
+        said.append(
+            "  no label file: the labels are unknown, and `medtf fit` will refuse the table, unless it pretrains"
+        )
     if found.meta.get("columns_left_out"):
         said.append(f"  columns left out, since they may name a person: {', '.join(found.meta['columns_left_out'])}")
     said += [f"  {note}" for note in (*found.meta.get("notes", ()), *odd_foregrounds(found))]
@@ -126,7 +128,19 @@ def summary(found) -> list[str]:
     return said
 
 
-_NOT_LABELS = {"path", "patient", "study", "series", "syntax", "pixels", "position", "modality", "manufacturer", "fold"}
+_NOT_LABELS = {
+    "path",
+    "patient",
+    "study",
+    "series",
+    "syntax",
+    "pixels",
+    "position",
+    "modality",
+    "manufacturer",
+    "fold",
+    "boxes",
+}
 
 
 def _count(frame, column: str) -> str:

@@ -13,8 +13,8 @@ ROW = "{:20} {:2}  {:>5}  {:>12}  {:>15}  {}"
 def command(names, size):
     """List the networks that `model.name` takes: parameters, multiply-adds, paper.
 
-    Counted with one output, of one image of three channels or one grey volume. Multiply-adds are those of convolutions and dense
-    layers, in billions; training takes about three times as many.
+    Counted with one output, of one image of three channels or one grey volume. Multiply-adds are those of convolutions, dense
+    layers and attention, in billions; training takes about three times as many.
 
     \b
     medtf models                    all of them; each is built, which takes a second
@@ -22,9 +22,9 @@ def command(names, size):
     """
     from medtf.cli.show import quiet_tensorflow
     from medtf.errors import AskedWronglyError, nearest
-    from medtf.models.names import BACKBONES, VOLUME_BACKBONES
+    from medtf.models.names import BACKBONES, TRANSFORMERS, VOLUME_BACKBONES
 
-    known = [*BACKBONES, *VOLUME_BACKBONES]
+    known = [*BACKBONES, *TRANSFORMERS, *VOLUME_BACKBONES]
     for name in names:
         if name not in known:
             raise AskedWronglyError(f"unknown model {name!r}: {nearest(name, known)}")

@@ -86,12 +86,62 @@ def mri(out, people, seed, spacing, layout, skull, flaws, missing, jobs):
     click.echo(", ".join([f"wrote {out}: images, {sheet}", *extras]) + f" ({time.monotonic() - start:.1f} s)")
 
 
+@command.command()
+@click.argument("out", type=click.Path(file_okay=False))
+@click.option("--chest", type=click.IntRange(0), default=2000, show_default=True, help="Chest images; 0: none.")
+@click.option("--shoulder", type=click.IntRange(0), default=400, show_default=True, help="Shoulder images; 0: none.")
+@click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Pixels a side.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same bytes."
+)
+@click.option(
+    "--osteoporosis",
+    type=click.FloatRange(0.05, 0.95),
+    default=0.4,
+    show_default=True,
+    help="Share of the shoulders' patients with a T-score of -2.5 or lower.",
+)
+@click.option("--shortcut", is_flag=True, help="A letter on the shoulders that follows osteoporosis in 95 % of images.")
+@click.option("--flaws", is_flag=True, help="Add real archives' flaws, listed in OUT/flaws.csv.")
+@click.option(
+    "--format",
+    type=click.Choice(["png", "dicom"]),
+    default="png",
+    show_default=True,
+    help="Of the shoulders; chests are PNG, as NIH's are.",
+)
+@click.option("--jobs", type=int, default=-1, show_default="all cores", help="Processes.")
+def xray(out, chest, shoulder, size, seed, osteoporosis, shortcut, flaws, format, jobs):
+    """Radiographs whose bones follow a T-score: OUT/chest with NIH ChestX-ray14's files, OUT/shoulder with a sheet."""
+    from medtf.data.phantom import xray as phantom
+
+    start = time.monotonic()
+    asked = {"chest": chest, "shoulder": shoulder, "size": size, "seed": seed, "osteoporosis": osteoporosis}
+    asked |= {"shortcut": shortcut, "flaws": flaws, "format": format}
+    with click.progressbar(length=chest + shoulder, label=f"{chest + shoulder} images", hidden=not _terminal()) as bar:
+        counts = phantom.write(out, **asked, jobs=jobs, progress=_steps(bar, chest + shoulder, "images"))
+    if chest:
+        click.echo(f"{chest} chests of {counts['chest_patients']} patients")
+        for label, count in counts["findings"].items():
+            click.echo(f"  {label:<17}{count:>7}  {100 * count / chest:5.1f} %")
+    if shoulder:
+        share = f"{counts['osteoporosis']} with osteoporosis, {100 * counts['osteoporosis'] / shoulder:.1f} %"
+        click.echo(f"{shoulder} shoulders of {counts['shoulder_patients']} patients ({share})")
+    extras = [f"{counts['flaws']} flaws in flaws.csv"] if flaws else []
+    extras += ["a letter that gives osteoporosis away"] if shortcut else []
+    folders = [f"{name}/" for name, count in (("chest", chest), ("shoulder", shoulder)) if count]
+    click.echo(", ".join([f"wrote {out}: {', '.join(folders)}", *extras]) + f" ({time.monotonic() - start:.1f} s)")
+
+
 def _steps(bar, total, what):
     """What to call after each one: moves the bar on a terminal, else prints a line every tenth of the way."""
 
+    last = [0]
+
     def progress(done):
-        bar.update(1)
-        if not _terminal() and done * 10 // total > (done - 1) * 10 // total:
+        step, last[0] = done - last[0], done
+        bar.update(step)
+        if not _terminal() and done * 10 // total > (done - step) * 10 // total:
             click.echo(f"{done} of {total} {what}", err=True)
 
     return progress

@@ -14,13 +14,13 @@ def command(folder, pdf):
     Nothing is predicted and no image is read: the data may be away. A run that was judged by an older medtf is refused; judge it again
     with `medtf evaluate RUN`. MEDTF_BROWSER names the browser to print with.
     """
-    from medtf import reporting, runs
+    from medtf import reporting, reporting_pretraining, runs
     from medtf.cli import paths, show
 
     run = runs.Run(folder) if runs.is_parent(folder) else runs.existing(folder)
     runs.refuse_unwritable(run.folder, folder)
     with paths.writing(run.folder, "make room and write it again"):
-        page = reporting.again(run)
+        page = (reporting_pretraining.write if runs.is_pretraining(folder) else reporting.again)(run)
         show.say(f"report: {page}")
         if pdf:
             from medtf import printing

@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from medtf.config import Config
-from medtf.data import graph, volumes
+from medtf.data import graph, voi, volumes
+from medtf.data.header import completed
 from medtf.data.labels import encode
-from medtf.data.order import Order, classes_of
+from medtf.data.order import Order, balanced_weights, classes_of
 from medtf.data.pixels import Rows
 from medtf.data.windows import window
 from medtf.errors import MedtfError
@@ -45,7 +46,8 @@ def make(
         if order:
             _steps(order, config)
         return volumes.make(table, root, config, order, epoch=epoch, step=step, shard=shard)
-    root, frame = str(root), table.frame
+    voi.about(table.frame, config.input.intensity)  # refuses a table that is too old to tell
+    root, frame = str(root), completed(table.frame)
     volume = frame["read_kind"].str.startswith("nifti").to_numpy()
     if volume.any():
         raise MedtfError(
@@ -86,22 +88,42 @@ def order_of(table: Table, config: Config, labels: dict[str, np.ndarray] | None 
         MedtfError: undersampling by a column of continuous values, or a fold with one class only.
     """
     labels = labels or encode(table.frame, config.targets)
-    policy = config.data.undersample
-    name = policy.target or next(iter(labels))
+    policy, weights = config.data.undersample, None
     classes = np.zeros(len(table), np.int64)
-    if policy.policy != "none":
-        if config.targets[name].kind == "regression":
+    if policy.policy == "balanced":
+        weights = balanced_weights(
+            {name: one for name, one in labels.items() if config.targets[name].kind != "regression"}
+        )
+        if weights is None:
             raise MedtfError(
-                f"data.undersample: target {name!r} is continuous; name a binary or multi-class one:"
-                f" undersample: {{policy: {policy.policy}, target: ...}}"
+                f"data.undersample: balanced: none of the targets {', '.join(labels) or '(there are none)'} has two classes in the training"
+                " fold; nothing can be balanced: set data.undersample: none"
             )
-        classes = classes_of(labels[name])
-        if len(np.unique(classes[classes >= 0])) < 2:
-            raise MedtfError(
-                f"data.undersample: the training fold holds one class of {name!r} only; nothing can be balanced"
-            )
+    elif policy.policy != "none":
+        classes = _classes(labels, config)
     patients = table.frame["patient"].factorize()[0]
-    return Order(np.arange(len(table)), classes, patients, policy, config.train.seed)
+    return Order(np.arange(len(table)), classes, patients, policy, config.train.seed, weights)
+
+
+def _classes(labels: dict[str, np.ndarray], config: Config) -> np.ndarray:
+    """Classes of the one target that is undersampled by."""
+    policy = config.data.undersample
+    name = policy.target or next(iter(labels), None)
+    if name is None:
+        raise MedtfError(
+            f"data.undersample: {policy.policy} goes by a target, and there is none: set data.undersample: none"
+        )
+    if config.targets[name].kind == "regression":
+        raise MedtfError(
+            f"data.undersample: target {name!r} is continuous; name a binary or multi-class one:"
+            f" undersample: {{policy: {policy.policy}, target: ...}}"
+        )
+    classes = classes_of(labels[name])
+    if len(np.unique(classes[classes >= 0])) < 2:
+        raise MedtfError(
+            f"data.undersample: the training fold holds one class of {name!r} only; nothing can be balanced"
+        )
+    return classes
 
 
 def steps_an_epoch(table: Table, config: Config) -> int:
@@ -163,7 +185,7 @@ def _columns(frame, labels) -> dict[str, tf.Tensor]:
 
 def _reader(frame, root: str, config: Config):
     """One function of a row's tensors; tables of several layouts choose a branch by the row."""
-    found, codes = graph.layouts(frame)
+    found, codes = graph.layouts(frame, intensity=config.input.intensity)
     wants_hounsfield = config.input.windows is not None
     for layout in found:
         if layout.hounsfield != wants_hounsfield:
@@ -172,7 +194,7 @@ def _reader(frame, root: str, config: Config):
                 if wants_hounsfield
                 else "the table holds CT in Hounsfield units: name input.windows, such as [brain, subdural, soft]"
             )
-    how = {"aspect": config.input.aspect, "channels": config.input.channels, "intensity": config.input.intensity}
+    how = {name: getattr(config.input, name) for name in ("aspect", "channels", "intensity", "clahe")}
     branches = [graph.reader(layout, root, config.input.size, rows=Rows(frame), **how) for layout in found]
     if config.input.channels == 3 and any(layout.kind in ("raw", "decode") for layout in found):
         raise MedtfError(

@@ -1,8 +1,8 @@
 """Pixels inside the TensorFlow graph: bytes to a float32 image without Python in the loop.
 
 Uncompressed DICOM: `read_file` -> the recorded byte range -> `decode_raw`, so that tf.data's threads scale over cores. PNG and JPEG have
-kernels. Compressed DICOM goes through pydicom in a `numpy_function`. Rows of one layout share a branch; a table with one layout, which is the
-usual case, has no branch at all. `pixels.py` says the same in NumPy, and tests hold the two against each other.
+kernels. Compressed DICOM, and what goes through a look-up table, is read by pydicom in a `numpy_function`. Rows of one layout share a branch; a
+table with one layout, which is the usual case, has no branch at all. `pixels.py` says the same in NumPy, and tests hold the two against each other.
 """
 
 from collections import namedtuple
@@ -11,12 +11,15 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from medtf.data import clahe as equalisation
+from medtf.data import pixels, radiograph, raster, voi
 from medtf.data.pixels import AIR, Rows
-from medtf.data.pixels import read as read_in_python
+from medtf.schema_data import Clahe
 
 # What the graph is built for; everything else of a row is a tensor.
 Layout = namedtuple(
-    "Layout", "kind hounsfield bits_allocated bits_stored high_bit signed big_endian padded inverted square"
+    "Layout",
+    "kind hounsfield bits_allocated bits_stored high_bit signed big_endian padded inverted voi orientation square",
 )
 # per-row tensors that the branches need
 NUMBERS = {
@@ -28,11 +31,18 @@ NUMBERS = {
     "read_intercept": tf.float32,
     "read_padding": tf.float32,
     "read_padding_limit": tf.float32,
+    "read_window_center": tf.float32,
+    "read_window_width": tf.float32,
 }
 
 
-def layouts(frame: pd.DataFrame) -> tuple[list[Layout], np.ndarray]:
-    """The layouts of a table, and int32 (n,) with each row's."""
+def layouts(frame: pd.DataFrame, *, intensity: str = "percentile") -> tuple[list[Layout], np.ndarray]:
+    """The layouts of a table, and int32 (n,) with each row's.
+
+    Args:
+        frame: rows with the columns of `header.COLUMNS`.
+        intensity: `input.intensity`; only `voi` tells rows by their windows.
+    """
     hounsfield = frame["modality"].to_numpy() == "CT"
     parts = pd.DataFrame(
         {
@@ -45,6 +55,8 @@ def layouts(frame: pd.DataFrame) -> tuple[list[Layout], np.ndarray]:
             "big_endian": frame["read_big_endian"],
             "padded": frame["read_padding"].notna(),
             "inverted": frame["read_inverted"] & ~hounsfield,
+            "voi": frame["read_voi"].astype(str) if intensity == "voi" else "",
+            "orientation": frame["read_orientation"],
             "square": frame["read_rows"] == frame["read_columns"],
         }
     )
@@ -59,42 +71,70 @@ def layouts(frame: pd.DataFrame) -> tuple[list[Layout], np.ndarray]:
     ], codes
 
 
-def reader(layout: Layout, root: str, size: tuple[int, int], *, aspect: str, channels: int, intensity: str, rows: Rows):
+def reader(
+    layout: Layout,
+    root: str,
+    size: tuple[int, int],
+    *,
+    aspect: str,
+    channels: int,
+    intensity: str,
+    rows: Rows,
+    clahe: Clahe | None = None,
+):
     """A function of one row's tensors (`path`, `row` and NUMBERS) -> float32 (height, width, channels), HU or intensity in [0, 1].
 
     Args:
         layout: what the branch is built for.
         root: data root.
         size: (height, width) of the image that comes out.
-        aspect: `pad` to a square with air (black) before the resize, or `stretch`.
+        aspect: `pad` to the aspect of `size` with air (black) before the resize, or `stretch`.
         channels: 1, or 3 for colour PNG and JPEG.
-        intensity: `full` or `percentile`, for what is not HU.
+        intensity: `full`, `percentile` or `voi` (by percentiles where a file does not say), for DICOM that is not HU.
         rows: the table's rows, for the Python decoder.
+        clahe: equalise what is not HU, before the resize.
     """
 
     def read(row) -> tf.Tensor:
-        if layout.kind == "decode":
-            image = _decoded_in_python(row, root, rows)
-        elif layout.kind == "raw":
-            image = _decoded_raw(row, layout, root)
-        else:
-            image = _decoded_raster(row, layout, root, channels)
         if layout.hounsfield:
-            fill = AIR
-            if (
-                layout.kind == "raw" and not layout.padded
-            ):  # slope and intercept commute with the resize, and cost less after it
-                fill = (AIR - row["read_intercept"]) / row["read_slope"]
-                image = _resized(image, layout, size, aspect, fill)
-                return image * row["read_slope"] + row["read_intercept"]
-            return _resized(image, layout, size, aspect, fill)
-        return _resized(_unit(image, layout, intensity), layout, size, aspect, 0.0)
+            return _hounsfield(row, layout, root, rows, size, aspect)
+        image = _unit(row, layout, root, rows, channels, intensity)
+        if clahe is not None:
+            image = equalisation.equalised(image, clip=clahe.clip, tiles=clahe.tiles, named=row["path"])
+        return _resized(image, layout, size, aspect, 0.0)
 
     return read
 
 
+def _hounsfield(row, layout: Layout, root: str, rows: Rows, size, aspect: str) -> tf.Tensor:
+    if layout.kind == "decode":
+        return _resized(_decoded_in_python(row, root, rows, pixels.hounsfield), layout, size, aspect, AIR)
+    image = _decoded_raw(row, layout, root)
+    if layout.padded:
+        return _resized(image, layout, size, aspect, AIR)
+    # slope and intercept commute with the resize, and cost less after it
+    fill = (AIR - row["read_intercept"]) / row["read_slope"]
+    return _resized(image, layout, size, aspect, fill) * row["read_slope"] + row["read_intercept"]
+
+
+def _unit(row, layout: Layout, root: str, rows: Rows, channels: int, intensity: str) -> tf.Tensor:
+    """Intensities in [0, 1]. PNG and JPEG by their bits; DICOM by the image's own range, percentiles, or window."""
+    if layout.kind in ("png", "jpeg"):
+        data = tf.io.read_file(tf.strings.join([root, "/", row["path"]]))
+        bits = layout.bits_allocated
+        return raster.decoded(data, kind=layout.kind, bits=bits, channels=channels, orientation=layout.orientation)
+    if layout.voi == voi.LUT:
+        image = _decoded_in_python(row, root, rows, pixels.through_voi_lut)
+    elif layout.kind == "decode":
+        image = _decoded_in_python(row, root, rows, pixels.modality_values)
+    else:
+        image = _decoded_raw(row, layout, root)
+    how = layout.voi or ("full" if intensity == "full" else "percentile")
+    return radiograph.shown(image, row, how=how, inverted=layout.inverted, padded=layout.padded)
+
+
 def _decoded_raw(row, layout: Layout, root: str) -> tf.Tensor:
-    """(rows, columns, 1): stored values for unpadded HU, else rescaled float32."""
+    """(rows, columns, 1): stored values for unpadded HU, else rescaled float32, where padding is air in HU and NaN else."""
     data = tf.io.read_file(tf.strings.join([root, "/", row["path"]]))
     whole = tf.strings.length(data) >= tf.cast(row["read_offset"] + row["read_length"], tf.int32)
     cut = tf.debugging.Assert(whole, [row["path"], "is shorter than when it was indexed: index again"])
@@ -112,27 +152,18 @@ def _decoded_raw(row, layout: Layout, root: str) -> tf.Tensor:
         return values
     values = tf.cast(values, tf.float32)
     rescaled = values * row["read_slope"] + row["read_intercept"]
-    if not layout.hounsfield:
-        return tf.reduce_max(rescaled) + tf.reduce_min(rescaled) - rescaled if layout.inverted else rescaled
-    return tf.where((values >= row["read_padding"]) & (values <= row["read_padding_limit"]), AIR, rescaled)
+    if not layout.padded:
+        return rescaled
+    padding = (values >= row["read_padding"]) & (values <= row["read_padding_limit"])
+    return tf.where(padding, AIR if layout.hounsfield else np.nan, rescaled)
 
 
-def _decoded_raster(row, layout: Layout, root: str, channels: int) -> tf.Tensor:
-    data = tf.io.read_file(tf.strings.join([root, "/", row["path"]]))
-    if layout.kind == "jpeg":
-        return tf.cast(tf.io.decode_jpeg(data, channels=channels, dct_method="INTEGER_ACCURATE"), tf.float32)
-    return tf.cast(
-        tf.io.decode_png(data, channels=channels, dtype=tf.uint16 if layout.bits_allocated == 16 else tf.uint8),
-        tf.float32,
-    )
-
-
-def _decoded_in_python(row, root: str, rows: Rows) -> tf.Tensor:
-    """Through pydicom: HU or modality values, (rows, columns, 1); a fault names the file."""
+def _decoded_in_python(row, root: str, rows: Rows, read) -> tf.Tensor:
+    """What a function of `pixels` gives, (rows, columns, 1); a fault names the file."""
 
     def decode(number) -> np.ndarray:
         try:
-            return read_in_python(root, rows[int(number)])[..., None]
+            return read(root, rows[int(number)])[..., None]
         except Exception as error:  # whatever the decoder raises becomes an error of the graph that names the file
             raise ValueError(f"{rows[int(number)]['path']}: cannot be decoded: {error}") from error
 
@@ -140,28 +171,10 @@ def _decoded_in_python(row, root: str, rows: Rows) -> tf.Tensor:
     return tf.ensure_shape(image, (None, None, 1))
 
 
-def _unit(image: tf.Tensor, layout: Layout, intensity: str) -> tf.Tensor:
-    """Intensities to [0, 1]. PNG and JPEG by their bits; DICOM radiographs by the image's own range or percentiles."""
-    if layout.kind in ("png", "jpeg"):
-        return image / float(2**layout.bits_allocated - 1)
-    low, high = tf.reduce_min(image), tf.reduce_max(image)
-    if intensity == "percentile":
-        # every 16th pixel in order of value is enough for two percentiles
-        ordered = tf.sort(tf.reshape(image[::4, ::4], (-1,)))
-        last = tf.cast(tf.shape(ordered)[0] - 1, tf.float32)
-        low, high = (tf.gather(ordered, tf.cast(tf.round(last * q), tf.int32)) for q in (0.005, 0.995))
-    return tf.clip_by_value((image - low) / tf.maximum(high - low, 1e-6), 0.0, 1.0)
-
-
 def _resized(image: tf.Tensor, layout: Layout, size: tuple[int, int], aspect: str, fill) -> tf.Tensor:
     """Float32 (height, width, channels). Area averaging when the image shrinks by two or more, where bilinear would skip pixels."""
-    if aspect == "pad" and not layout.square:
-        rows, columns = tf.shape(image)[0], tf.shape(image)[1]
-        side = tf.maximum(rows, columns)
-        top, left = (side - rows) // 2, (side - columns) // 2
-        around = [[top, side - rows - top], [left, side - columns - left], [0, 0]]
-        # float first: unsigned stored values with a small intercept have no number for air
-        image = tf.pad(tf.cast(image, tf.float32), around, constant_values=tf.cast(fill, tf.float32))
+    if aspect == "pad" and not (layout.square and size[0] == size[1]):
+        image = _padded(image, size, fill)
     shrinks = (tf.shape(image)[0] >= 2 * size[0]) & (tf.shape(image)[1] >= 2 * size[1])
     channels = image.shape[-1]
     image = tf.cond(
@@ -170,3 +183,15 @@ def _resized(image: tf.Tensor, layout: Layout, size: tuple[int, int], aspect: st
         lambda: tf.image.resize(image, size),
     )
     return tf.ensure_shape(image, (*size, channels))
+
+
+def _padded(image: tf.Tensor, size: tuple[int, int], fill) -> tf.Tensor:
+    """The image in the middle of a float32 one of the aspect of `size`, to the nearest pixel."""
+    rows, columns = tf.shape(image)[0], tf.shape(image)[1]
+    height, width = size
+    high = tf.maximum(rows, (2 * columns * height + width) // (2 * width))
+    wide = tf.maximum(columns, (2 * rows * width + height) // (2 * height))
+    top, left = (high - rows) // 2, (wide - columns) // 2
+    around = [[top, high - rows - top], [left, wide - columns - left], [0, 0]]
+    # float first: unsigned stored values with a small intercept have no number for air
+    return tf.pad(tf.cast(image, tf.float32), around, constant_values=tf.cast(fill, tf.float32))

@@ -36,15 +36,21 @@ COLUMNS = {
     "read_big_endian": "bool",
     "read_slope": "float64",
     "read_intercept": "float64",
-    "read_inverted": "bool",  # MONOCHROME1: the smallest value is displayed as white
+    "read_inverted": "bool",  # MONOCHROME1, or PresentationLUTShape INVERSE: the smallest value is displayed as white
     "read_padding": "float64",  # stored value; NaN = none
     "read_padding_limit": "float64",
+    "read_voi": "str",  # how the file is meant to be seen: linear, linear_exact, sigmoid, lut; empty: it does not say
+    "read_window_center": "float64",  # as DICOM writes it, after slope and intercept; NaN = none
+    "read_window_width": "float64",
+    "read_orientation": "int8",  # EXIF's, 1 to 8, of a PNG or JPEG; 0 = none
     "read_dtype": "str",  # volumes: NumPy's name of the voxels' type, without byte order
     "read_shape": "str",  # volumes: 256 256 150, the fastest axis first; a fourth number for 4D
     "read_affine": "str",  # volumes: 3 x 4 numbers, row by row, from voxel to RAS+ mm
 }
 DEFAULTS = {"str": "", "float64": float("nan"), "int64": 0, "int32": 0, "int8": 0, "bool": False}
 EMPTY = {name: DEFAULTS[kind] for name, kind in COLUMNS.items()} | {"read_slope": 1.0, "read_intercept": 0.0}
+ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4
+PNG_BIT_DEPTH = 24  # byte of the file: signature, length and name of IHDR, width, height, then it (PNG 11.2.2)
 
 
 def read_header(root: Path, path: str) -> list[dict]:
@@ -65,10 +71,10 @@ def read_header(root: Path, path: str) -> list[dict]:
         return [row | {"excluded": f"cannot be read: {error.strerror}"}]
     if not start:
         return [row | {"excluded": "empty file"}]
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
-        return [_raster(row, full, "png")]
-    if start.startswith(b"\xff\xd8\xff"):
-        return [_raster(row, full, "jpeg")]
+    if start.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of EXIF that it mends
+            return [_raster(row, full, "png" if start[1:4] == b"PNG" else "jpeg", start)]
     if nifti_header.is_nifti(start):
         try:
             return [nifti_header.row_of(row, full)]
@@ -84,14 +90,23 @@ def read_header(root: Path, path: str) -> list[dict]:
         return dicom_header.rows(row, full, has_preamble=start[128:132] == b"DICM")
 
 
-def _raster(row: dict, full: Path, kind: str) -> dict:
-    """PNG or JPEG by its header: 8 or 16 bits, grey or colour."""
+def completed(frame):
+    """The frame of a table with the `read_` columns that it lacks because it is older than they are, empty."""
+    lacks = [name for name in COLUMNS if name.startswith("read_") and name not in frame]
+    return frame.assign(**{name: EMPTY[name] for name in lacks}) if lacks else frame
+
+
+def _raster(row: dict, full: Path, kind: str, start: bytes) -> dict:
+    """PNG or JPEG by its header: 8 or 16 bits, grey or colour, which way up; `start` is its first bytes."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(full) as image:
             columns, rows = image.size
             mode = image.mode
+            # a PNG with EXIF behind its pixels is decoded to find it; most have none, and their pixels are not touched
+            turned = kind == "jpeg" or "exif" in image.info or b"eXIf" in _tail(full)
+            orientation = image.getexif().get(ORIENTATION, 0) if turned else 0
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return row | {"excluded": f"broken {kind.upper()} header: {error}"}
     if mode == "CMYK":
@@ -100,7 +115,11 @@ def _raster(row: dict, full: Path, kind: str) -> dict:
         return row | {"excluded": "truncated: the PNG has no end (IEND)"}
     if kind == "jpeg" and not _jpeg_is_whole(full):
         return row | {"excluded": "truncated: the JPEG has no end of image marker"}
-    bits = 16 if mode.startswith("I") else 8
+    if not isinstance(orientation, int) or not 0 <= orientation <= 8:
+        return row | {
+            "excluded": f"EXIF Orientation (0x0112) is {orientation!r}, expected 1 to 8: which way up is unknown"
+        }
+    bits = 16 if kind == "png" and start[PNG_BIT_DEPTH] == 16 else 8  # Pillow takes 16-bit colour for 8-bit colour
     return row | {
         "syntax": kind,
         "read_kind": kind,
@@ -110,6 +129,7 @@ def _raster(row: dict, full: Path, kind: str) -> dict:
         "read_bits_allocated": bits,
         "read_bits_stored": bits,
         "read_high_bit": bits - 1,
+        "read_orientation": orientation,
     }
 
 

@@ -19,8 +19,10 @@ class Order:
         rows: int64 (n,), row numbers of the fold.
         classes: int64 (n,), class of each row for undersampling; -1 = unknown (never undersampled).
         patients: int64 (n,), a number for each row's patient.
-        policy: `none`, `fixed` (one draw of the majority for all epochs), `each_epoch` (a fresh draw), `weighted` (with replacement).
+        policy: `none`, `fixed` (one draw of the majority for all epochs), `each_epoch` (a fresh draw), `weighted` and `balanced` (with
+            replacement: classes of one target, or of all of them at once).
         seed: of everything drawn here.
+        weights: float64 (n,), how often each row is drawn against the others; `balanced` only: see `balanced_weights`.
     """
 
     rows: np.ndarray
@@ -28,12 +30,14 @@ class Order:
     patients: np.ndarray
     policy: Undersample = field(default_factory=Undersample)
     seed: int = 0
+    weights: np.ndarray | None = None
 
     def epoch(self, epoch: int) -> np.ndarray:
         """Row numbers of one epoch, int64; the same for the same (seed, epoch), whatever was asked before."""
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch]))
-        if self.policy.policy == "weighted":
-            return self.rows[rng.choice(len(self.rows), len(self.rows), p=self._weights())]
+        if self.policy.policy in ("weighted", "balanced"):
+            weights = self._weights() if self.policy.policy == "weighted" else self.weights / self.weights.sum()
+            return self.rows[rng.choice(len(self.rows), len(self.rows), p=weights)]
         if self.policy.policy == "none":
             return rng.permutation(self.rows)
         drawn_by = (
@@ -49,7 +53,7 @@ class Order:
 
     def length(self) -> int:
         """Examples of an epoch; the same for every epoch under `level: examples`, nearly so under `level: patients`."""
-        if self.policy.policy in ("none", "weighted"):
+        if self.policy.policy in ("none", "weighted", "balanced"):
             return len(self.rows)
         if self.policy.level == "examples":
             return int(sum(self._quota(self.classes).values()) + (self.classes < 0).sum())
@@ -103,3 +107,36 @@ def classes_of(labels: np.ndarray) -> np.ndarray:
     classes = np.full(len(labels), -1)
     classes[known] = (labels[known].argmax(axis=1) if labels.shape[1] > 1 else labels[known, 0]).astype(np.int64)
     return classes
+
+
+def balanced_weights(labels: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Float64 (n,): how often each row is drawn where the classes of several targets are balanced at once.
+
+    A row's weight is the mean, over the targets that it has a label of, of 1 / (share of its class among the known labels of that target):
+    so each class of each target brings the same weight into the draw. Rows without any label get the mean weight of the others; a target
+    with one class in the fold has nothing to balance and is left out.
+
+    With one target every class is drawn equally often. With several it is a middle way: a row is drawn with all its labels, and a finding
+    that is rare among many targets comes more often than it is, but not as often as its absence.
+
+    Args:
+        labels: (n, k) of each binary and multi-class target, NaN = unknown.
+
+    Returns:
+        The weights; None where no target has two classes.
+    """
+    total, targets = 0.0, 0
+    for values in labels.values():
+        classes = classes_of(values)
+        known = classes >= 0
+        sizes = np.bincount(classes[known])
+        if (sizes > 0).sum() < 2:
+            continue
+        weights = np.zeros(len(classes))
+        weights[known] = known.sum() / sizes[classes[known]]
+        total, targets = total + weights, targets + known.astype(int)
+    if np.ndim(targets) == 0:
+        return None
+    found = total / np.maximum(targets, 1)
+    found[targets == 0] = found[targets > 0].mean()
+    return found

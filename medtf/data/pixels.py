@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medtf.data import nifti
+from medtf.data import nifti, voi
 from medtf.errors import MedtfError
 
 AIR = -1000.0  # HU
@@ -80,25 +80,78 @@ def hounsfield(root, row: dict) -> np.ndarray:
     return hu
 
 
-def intensity(root, row: dict) -> np.ndarray:
-    """Modality values of a radiograph, float32 (rows, columns), bright = dense: MONOCHROME1 is inverted."""
-    path = Path(root) / row["path"]
-    if row["read_kind"] in ("png", "jpeg"):
-        from PIL import Image
+def modality_values(root, row: dict) -> np.ndarray:
+    """What the stored values of a radiograph mean, float32 (rows, columns), before any display: NaN where there is padding.
 
-        with Image.open(path) as image:
-            return np.asarray(image if image.mode.startswith("I") else image.convert("L")).astype(np.float32)
+    By the Modality LUT Sequence where there is one, else stored * slope + intercept (PS3.3 C.11.1). Padding is a stored value (C.7.5.1.1.2).
+
+    Raises:
+        ValueError: every pixel is padding; else what `stored` raises.
+    """
     values = stored(root, row)
+    meant = None
     if row["read_kind"] == "decode":
-        import pydicom
+        header = _header(root, row)
+        if header.get("ModalityLUTSequence"):
+            meant, _ = voi.through_lut(values, header.ModalityLUTSequence[0], little_endian=_little_endian(row))
+    values = values.astype(np.float32)
+    if meant is None:
+        meant = values * np.float32(row["read_slope"]) + np.float32(row["read_intercept"])
+    if not math.isnan(row["read_padding"]):
+        meant[(values >= row["read_padding"]) & (values <= row["read_padding_limit"])] = np.nan
+        if np.isnan(meant).all():
+            raise ValueError("every pixel is PixelPaddingValue (0028,0120)")
+    return meant
 
-        values = pydicom.pixels.apply_modality_lut(values, pydicom.dcmread(path, stop_before_pixels=True))
-        values = values.astype(np.float32)
-    else:
-        values = values.astype(np.float32) * np.float32(row["read_slope"]) + np.float32(row["read_intercept"])
+
+def through_voi_lut(root, row: dict) -> np.ndarray:
+    """A radiograph as its own VOI LUT shows it, float32 (rows, columns) in [0, 1], not inverted yet; NaN where there is padding."""
+    values = modality_values(root, row)
+    padding = np.isnan(values)
+    item = _header(root, row).VOILUTSequence[0]
+    shown, bits = voi.through_lut(np.where(padding, 0, values), item, little_endian=_little_endian(row))
+    shown = np.minimum(shown / np.float32(2**bits - 1), 1)  # some writers claim fewer bits than their entries have
+    shown[padding] = np.nan
+    return shown
+
+
+def intensity(root, row: dict) -> np.ndarray:
+    """Values of a picture, or modality values of a radiograph, float32 (rows, columns), bright = dense: MONOCHROME1 is inverted.
+
+    Padding is as dark as the darkest pixel.
+    """
+    if row["read_kind"] in ("png", "jpeg"):
+        return _picture(Path(root) / row["path"], row)
+    values = modality_values(root, row)
+    low, high = np.nanmin(values), np.nanmax(values)
     if row["read_inverted"]:
-        values = values.max() + values.min() - values
-    return values
+        values = high + low - values
+    return np.where(np.isnan(values), low, values)
+
+
+def _picture(path: Path, row: dict) -> np.ndarray:
+    """PNG or JPEG as grey values, upright, of as many bits as the row says."""
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as image:
+        # tables that are older than the column are read as they were
+        upright = ImageOps.exif_transpose(image) if row.get("read_orientation", 0) > 1 else image
+        if upright.mode.startswith("I"):
+            return np.asarray(upright).astype(np.float32)
+        values = np.asarray(upright.convert("L")).astype(np.float32)
+        return values * 257 if row["read_bits_allocated"] == 16 else values  # Pillow takes 16-bit colour for 8-bit
+
+
+def _header(root, row: dict):
+    import pydicom
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pydicom.dcmread(Path(root) / row["path"], stop_before_pixels=True)
+
+
+def _little_endian(row: dict) -> bool:
+    return not row["read_big_endian"]
 
 
 def read(root, row: dict) -> np.ndarray:

@@ -118,7 +118,7 @@ class Report(keras.callbacks.Callback):
     Args:
         place: where the training stands.
         batch_size: examples a step.
-        targets: names, the most important first.
+        targets: names, of targets or of a task's scores, the most important first.
         say: takes a line.
         bar: takes (steps done, steps in all, text) on a terminal; None elsewhere.
         waited: returns the seconds spent waiting for input so far.
@@ -156,7 +156,10 @@ class Report(keras.callbacks.Callback):
         """One line."""
         logs = logs or {}
         judged = [
-            n for target in self.targets for n in logs if n.startswith(f"val_{target}_") and not n.endswith("_loss")
+            n
+            for target in self.targets
+            for n in logs
+            if f"{n}_".startswith(f"val_{target}_") and not n.endswith("_loss")
         ]
         numbers = "  ".join(f"{n} {_shown(n, float(logs[n]))}" for n in ["loss", "val_loss", *judged[:4]] if n in logs)
         self.say(f"epoch {epoch + 1}/{self.place.epochs}  {time.perf_counter() - self.begun:.0f} s  {numbers}")

@@ -3,23 +3,30 @@
 import keras
 import numpy as np
 
-from medtf import augment, losses, metrics
-from medtf.augment.mixup import MixUp
+from medtf import augment, layer_decay, losses, metrics
+from medtf.augment import mix_either
+from medtf.augment.mixing import Mixing
 from medtf.config import Config, Target
 from medtf.errors import MedtfError
 from medtf.models.build import logits_model
+from medtf.models.frozen import freeze
 from medtf.schedule import optimizer
 
 
 class Trainer(keras.Model):
-    """Keras's own training step; only the labels are mixed where the images were."""
+    """Keras's own training step; only the loss speaks of both examples where two were mixed.
 
-    mixup: MixUp | None = None
+    The metrics of a training are told against the labels as they came, which under MixUp and CutMix are those of the larger part of each
+    picture: they tell whether anything is learnt, and less than those of the validation fold, whose pictures are whole.
+    """
+
+    mixing: Mixing | None = None
+    value_targets: tuple[str, ...] = ()  # regressions, whose labels are mixed and not the losses
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The compiled losses, of mixed labels when MixUp is on."""
-        if training and self.mixup is not None:
-            y = self.mixup.mix_labels(y)
+        """The compiled losses; of a mixture those of both its labels, by their shares."""
+        if training and self.mixing is not None:
+            y, y_pred, sample_weight = self.mixing.pairs(y, y_pred, sample_weight, values=self.value_targets)
         return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
 
@@ -36,19 +43,25 @@ def make(model: keras.Model, config: Config, labels: dict[str, np.ndarray], *, s
         MedtfError: a label beyond the bins of its target.
     """
     refuse_labels(config, labels)
+    if config.train.freeze == "all":  # of this stage: see `medtf.stages`
+        freeze(model)
     image = keras.Input(model.input_shape[1:], name="image")
     x = image
     for layer in augment.build(config.augment, seed=config.train.seed + 1, dimensions=config.model.dimensions):
         x = layer(x)
-    mixup = None
-    if config.augment.mixup:
-        mixup = MixUp(config.augment.mixup, seed=config.train.seed + 101, name="mixup")
-        x = mixup(x)
+    mixing = mix_either.layer(config.augment.mixup, config.augment.cutmix, seed=config.train.seed + 101)
+    if mixing is not None:
+        x = mixing(x)
     trainer = Trainer(inputs=image, outputs=logits_model(model, config.targets)(x), name="trainer")
-    trainer.mixup = mixup
+    trainer.mixing = mixing
+    trainer.value_targets = tuple(name for name, one in config.targets.items() if one.kind == "regression")
     of_target = {name: _loss(config, name, labels[name]) for name in config.targets}
     trainer.compile(
-        optimizer=optimizer(config.train, steps),
+        optimizer=optimizer(
+            config.train,
+            steps,
+            factors=layer_decay.factors(model, trainer.trainable_variables, config.train.layer_decay),
+        ),
         loss=of_target,
         loss_weights={name: config.train.loss_weights.get(name, 1.0) for name in config.targets}
         if config.train.loss_weights

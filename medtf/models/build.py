@@ -1,4 +1,4 @@
-"""A whole network as one flat functional graph: image or volume -> scaling -> backbone -> GAP -> dropout -> a head for each target."""
+"""A whole network as one flat functional graph: image or volume -> scaling -> backbone -> pooling -> dropout -> a head for each target."""
 
 import keras
 import numpy as np
@@ -7,7 +7,8 @@ from keras import layers
 from medtf.config import Model, Target
 from medtf.errors import AskedWronglyError
 from medtf.models import backbones, heads, volumes
-from medtf.models.names import BACKBONES
+from medtf.models.names import BACKBONES, TRANSFORMERS
+from medtf.models.vit import vit
 
 
 def build(
@@ -25,7 +26,7 @@ def build(
     `<target>_logits` what comes before, both float32 under every policy; see `medtf.models.heads`. For the losses: `logits_model`.
 
     Args:
-        model: name, weights, dropout, norm; se and init of a 3D network.
+        model: name, weights, dropout, norm; se and init of a 3D network; pool and drop_path of a transformer.
         input_shape: (height, width, channels), or (depth, height, width, channels).
         targets: what to predict.
         priors: per target what the head starts from: class frequencies (binary: 1, multi-class: k), [mean, deviation] of a regression
@@ -57,9 +58,7 @@ def encoder(model: Model, input_shape, *, momentum: float = 0.99) -> keras.Model
     """
     _refuse_options(model)
     image = keras.Input(tuple(input_shape), name="image")
-    x = _features(image, model, momentum)
-    pool = layers.GlobalAveragePooling3D if model.dimensions == 3 else layers.GlobalAveragePooling2D
-    return keras.Model(image, pool(name="gap")(x), name="encoder")
+    return keras.Model(image, _features(image, model, momentum), name="encoder")
 
 
 def check(model: Model, input_shape) -> None:
@@ -72,7 +71,9 @@ def check(model: Model, input_shape) -> None:
         AskedWronglyError: too small images, an option that the network does not have. MedtfError: weights that no network brings.
     """
     _refuse_options(model)
-    if model.dimensions == 3:
+    if model.transformer:
+        vit.check(model.name, weights=model.weights, norm=model.norm, input_shape=input_shape)
+    elif model.dimensions == 3:
         volumes.check(model.name, weights=model.weights, input_shape=input_shape)
     else:
         weights = "imagenet" if model.weights == "imagenet" else None
@@ -97,18 +98,33 @@ def norm_momentum(model: Model, steps: int) -> float:
 
 
 def _features(image, model: Model, momentum: float):
+    """One vector an image; weights from a file are loaded by name afterwards: `medtf.models.transfer`."""
+    if model.transformer:
+        vit.check(model.name, weights=model.weights, norm=model.norm, input_shape=image.shape[1:])
+        return vit.features(image, model.name, pool=model.pool, drop_path=model.drop_path)
     if model.dimensions == 3:
         volumes.check(model.name, weights=model.weights, input_shape=image.shape[1:])
-        return volumes.apply(image, model.name, norm=model.norm, se=model.se, init=model.init, momentum=momentum)
-    # weights from a file are loaded by name afterwards: `medtf.models.transfer`
+        x = volumes.apply(image, model.name, norm=model.norm, se=model.se, init=model.init, momentum=momentum)
+        return layers.GlobalAveragePooling3D(name="gap")(x)
     weights = "imagenet" if model.weights == "imagenet" else None
     scaled = _scaled(image, model)
-    return backbones.apply(image, scaled, model.name, weights=weights, norm=model.norm, norm_momentum=momentum)
+    x = backbones.apply(image, scaled, model.name, weights=weights, norm=model.norm, norm_momentum=momentum)
+    return layers.GlobalAveragePooling2D(name="gap")(x)
 
 
 def _refuse_options(model: Model) -> None:
     if model.dimensions == 2 and model.se:
         raise AskedWronglyError(f"model.se: {model.name} is a 2D network; squeeze-and-excitation is for 3D networks")
+    if model.transformer:
+        return
+    if model.pool != "gap":
+        raise AskedWronglyError(
+            f"model.pool: {model.pool}: {model.name} has no class token; remove the key, or take a vision transformer ({', '.join(TRANSFORMERS)})"
+        )
+    if model.drop_path:
+        raise AskedWronglyError(
+            f"model.drop_path: is for vision transformers ({', '.join(TRANSFORMERS)}); for {model.name} see model.dropout"
+        )
 
 
 def _scaled(image, model: Model):

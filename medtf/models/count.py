@@ -8,7 +8,8 @@ from keras import layers
 
 from medtf.config import Model
 from medtf.models import backbones, volumes
-from medtf.models.names import PAPERS, SIDES
+from medtf.models.names import PAPERS, SIDES, TRANSFORMERS
+from medtf.models.vit import vit
 
 _CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
 _DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
@@ -31,10 +32,10 @@ def size_of(name: str, side: int | None = None) -> Size:
     """Count a network with a head of one output, and forget it.
 
     Args:
-        name: a key of `names.BACKBONES` (three channels) or one of `names.VOLUME_BACKBONES` (one channel).
+        name: a key of `names.BACKBONES` or `names.TRANSFORMERS` (three channels), or one of `names.VOLUME_BACKBONES` (one channel).
         side: of the image or volume; None: what the network was made for, 96 for volumes.
     Raises:
-        AskedWronglyError: too small for the network.
+        AskedWronglyError: too small for the network, or no multiple of a transformer's patch.
     """
     dimensions, side = Model(name=name).dimensions, side or SIDES.get(name, 224)
     shape = (side,) * dimensions + (1 if dimensions == 3 else 3,)
@@ -42,19 +43,24 @@ def size_of(name: str, side: int | None = None) -> Size:
         with keras.StatelessScope(
             initialize_variables=False
         ):  # weights that are never used need no numbers: twice as fast
-            if dimensions == 3:
-                volumes.check(name, weights="none", input_shape=shape)
-                volume = keras.Input(shape)
-                backbone = keras.Model(
-                    volume, volumes.apply(volume, name, norm="batch", se=False, init="he", momentum=0.99)
-                )
-            else:
-                backbone = backbones.made(name, None, shape)
+            backbone = _backbone(name, shape)
             pooled = backbone.output.shape[-1]
             counted = parameters(backbone) + pooled + 1, multiply_adds(backbone) + pooled
     finally:
         keras.utils.clear_session()
     return Size(name, dimensions, side, *counted, PAPERS[name])
+
+
+def _backbone(name: str, shape) -> keras.Model:
+    if name in TRANSFORMERS:
+        vit.check(name, input_shape=shape)
+        image = keras.Input(shape)
+        return keras.Model(image, vit.features(image, name))
+    if len(shape) == 3:
+        return backbones.made(name, None, shape)
+    volumes.check(name, weights="none", input_shape=shape)
+    volume = keras.Input(shape)
+    return keras.Model(volume, volumes.apply(volume, name, norm="batch", se=False, init="he", momentum=0.99))
 
 
 def parameters(model: keras.Model) -> int:
@@ -63,7 +69,7 @@ def parameters(model: keras.Model) -> int:
 
 
 def multiply_adds(model: keras.Model) -> int:
-    """Multiplications with an addition, of one example, in convolutions and dense layers: nearly all of a network's work.
+    """Multiplications with an addition, of one example, in convolutions, dense layers and attention: nearly all of a network's work.
 
     Bias, normalisation, activations, pooling and sums are not counted, nor what the border saves. Some papers call two of these
     operations a FLOP each.
@@ -82,9 +88,21 @@ def _of(layer) -> int:
         layer, (*_CONVOLUTIONS, *_DEPTHWISE)
     ):  # the weights of a kernel meet every position of the outcome once
         return _positions(layer) * math.prod(layer.kernel.shape)
+    if isinstance(layer, layers.MultiHeadAttention):
+        return _of_attention(layer)
     if isinstance(layer, layers.Dense):
         return math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
     return 0
+
+
+def _of_attention(layer) -> int:
+    """Of n tokens that look at m: the projections, then every query with every key, and every weight with every value."""
+    n, m = layer.output.shape[1], keras.tree.flatten(layer.input)[-1].shape[1]
+    query, key, value, output = (
+        math.prod(part.kernel.shape)
+        for part in (layer.query_dense, layer.key_dense, layer.value_dense, layer.output_dense)
+    )
+    return n * (query + output) + m * (key + value) + n * m * layer.num_heads * (layer.key_dim + layer.value_dim)
 
 
 def _positions(layer) -> int:

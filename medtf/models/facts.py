@@ -12,9 +12,11 @@ def facts(model: keras.Model) -> dict:
 
     Returns:
         `parameters` (that training changes), `all_parameters` (with the moving averages of batch norm), `layers`, `weighted_layers`
-        (those that hold weights of their own), `multiply_adds` of one example, `input` shape without the batch, `outputs` {name: width}.
+        (those that hold weights of their own), `multiply_adds` of one example, `input` shape without the batch, `outputs` {name: width}
+        (of an encoder without heads: `features`).
     """
-    layers = list(model._flatten_layers(include_self=False))
+    layers = model.layers  # the graph is flat; parts inside a layer, such as the projections of attention, belong to it
+    outputs = model.output if isinstance(model.output, dict) else {"features": model.output}  # a bare encoder
     return {
         "schema": SCHEMA,
         "parameters": count.parameters(model),
@@ -23,5 +25,5 @@ def facts(model: keras.Model) -> dict:
         "weighted_layers": sum(bool(layer.weights) for layer in layers),
         "multiply_adds": count.multiply_adds(model),
         "input": list(model.inputs[0].shape[1:]),
-        "outputs": {name: int(output.shape[-1]) for name, output in model.output.items()},
+        "outputs": {name: int(output.shape[-1]) for name, output in outputs.items()},
     }

@@ -172,7 +172,7 @@ def test_build_takes_what_is_switched_on():
 
 
 def test_build_knows_every_key_of_volumes():
-    keys = [key for key in Augment.model_fields if key not in (*PICTURES_ONLY, "mixup", "share")]
+    keys = [key for key in Augment.model_fields if key not in (*PICTURES_ONLY, "mixup", "cutmix", "share")]
     layers = build(Augment(**dict.fromkeys(keys, 0.3)), seed=7, dimensions=3)
     assert [type(layer) for layer in layers] == list(VOLUMES)  # in the order of anatomy, scanner, intensity
     assert len({layer.seed for layer in layers}) == len({layer.name for layer in layers}) == len(VOLUMES)

@@ -25,9 +25,8 @@ CONFIG = {
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A run folder whose model was never trained, and the folder of its pictures."""
-    from medtf import pipeline
+    from medtf import keeping_models, pipeline
     from medtf.models import build
-    from medtf.train import save_model
 
     data = tmp_path_factory.mktemp("faces")
     generator = np.random.default_rng(0)
@@ -43,7 +42,7 @@ def made(tmp_path_factory):
     config = configs.parse(CONFIG)
     found = pipeline.find("table").examples(data / "sheet.csv", config)
     run = runs.Run(tmp_path_factory.mktemp("runs") / "run").create(config, found, data, runs.environment())
-    save_model(build.build(config.model, (32, 32, 1), config.targets), run)
+    keeping_models.save(build.build(config.model, (32, 32, 1), config.targets), run.model)
     at = {"value": 0.5, "rule": "fixed", "fold": None, "n": 0, "patients": 0}
     run.write_json("thresholds.json", {"schema": 1, "targets": {"sex": at}})
     return run, data

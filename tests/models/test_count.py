@@ -8,7 +8,7 @@ from keras import layers
 
 from medtf.errors import AskedWronglyError
 from medtf.models import count
-from medtf.models.names import BACKBONES, PAPERS, VOLUME_BACKBONES
+from medtf.models.names import BACKBONES, PAPERS, TRANSFORMERS, VOLUME_BACKBONES
 
 
 def model(shape, *stack):
@@ -68,4 +68,4 @@ def test_a_network_that_is_too_small_is_told_and_all_have_a_paper():
         count.size_of("sfcn", 16)
     with pytest.raises(AskedWronglyError, match=r"input.size 16 x 16 is too small for xception"):
         count.size_of("xception", 16)
-    assert set(PAPERS) == {*BACKBONES, *VOLUME_BACKBONES}
+    assert set(PAPERS) == {*BACKBONES, *TRANSFORMERS, *VOLUME_BACKBONES}

@@ -95,7 +95,7 @@ def write_report(
         corrected_keys=ERRORS,
         one_example_a_patient=metrics["n"]["examples"] == metrics["n"]["patients"],
         pictures=pictures,
-        folds=_cells(folds),
+        folds=cells(folds),
         flow=flow(folds, excluded, metrics, selected),
         people=people and people | {"lines": demographics_rows.rows(people)},
         facts=facts,
@@ -105,7 +105,7 @@ def write_report(
         intervals=INTERVALS.get(metrics["intervals"]["method"], metrics["intervals"]["method"]),
         aggregate=_aggregate(metrics["per_patient"]["aggregate"]),
         config_text=config_text,
-        environment={key: _plain(value) for key, value in environment.items()},
+        environment={key: plain(value) for key, value in environment.items()},
         warnings=list(metrics.get("warnings", ()) if warnings is None else warnings),
         leaks=list(metrics.get("leaks", ()) if leaks is None else leaks),
     )
@@ -180,7 +180,7 @@ def _aggregate(rule: str) -> str:
     return AGGREGATES.get(name, rule).format(count)
 
 
-def _cells(table: pd.DataFrame) -> dict:
+def cells(table: pd.DataFrame) -> dict:
     """Header and rows as text, whole numbers with their thousands apart; an index with a name becomes a column."""
     if table.index.name is not None:
         table = table.reset_index()
@@ -199,7 +199,8 @@ def _cell(value) -> str:
     return f"{int(value):,}" if isinstance(value, (int, float)) or hasattr(value, "__index__") else str(value)
 
 
-def _plain(value) -> str:
+def plain(value) -> str:
+    """A value of environment.json as text."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
