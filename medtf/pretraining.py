@@ -56,7 +56,12 @@ def task_of(config: Config, *, steps: int = 1000) -> Task:
     """
     shape = (*config.input.size, channels_of(config))
     encoder = build.encoder(config.model, shape, momentum=build.norm_momentum(config.model, steps))
-    layers = augment.build(config.augment, seed=config.train.seed + 1)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # what is to be told again must not lose bits on the way
+    try:
+        layers = augment.build(config.augment, seed=config.train.seed + 1)
+    finally:
+        keras.config.set_dtype_policy(policy)
     task = tasks.find(config.pretrain.task)(encoder, config.pretrain, augmentation=layers, seed=config.train.seed + 201)
     task(np.zeros((2, *shape), np.float32), training=False)  # makes the variables of what stands behind the encoder
     return task

@@ -58,6 +58,7 @@ def write(
         history=history,
         excluded=_excluded(table),
         selected=table.meta.get("selected"),
+        labelled=table.meta.get("labels"),
         people=people,
         facts=run_facts.facts(
             config,

@@ -28,7 +28,6 @@ class MaskedTask(Task):
 
     def __init__(self, encoder, *, side: int, normalise: bool, augmentation=(), name: str, key: str = "the patch"):
         super().__init__(encoder, augmentation=augmentation, name=name)
-        self.autocast = False  # the layers inside cast for themselves
         self.height, self.width = encoder.inputs[0].shape[1:3]
         self.grid = grid(self.height, self.width, side, key=key)
         self.side, self.normalise = side, normalise

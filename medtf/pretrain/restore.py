@@ -37,7 +37,6 @@ class Pretraining(Task):
     def __init__(self, encoder: keras.Model, pretrain: Pretrain, *, augmentation=(), seed: int = 0):
         skips = skips_model(encoder)
         super().__init__(encoder, augmentation=augmentation, name="restore")
-        self.autocast = False  # the layers inside cast for themselves; pixels to be told stay float32
         self.skips = skips
         self.height, self.width, channels = encoder.inputs[0].shape[1:]
         self.lattice = lattice(self.height, self.width, pretrain.swaps)

@@ -27,6 +27,7 @@ class Task(keras.Model):
 
     def __init__(self, encoder: keras.Model, *, augmentation=(), name: str = "task"):
         super().__init__(name=name)
+        self.autocast = False  # images stay float32 under every policy: they are also what is to be told
         self.encoder = encoder
         self.augmentation = list(augmentation)
         self.scores = {one: keras.metrics.Mean(name=one) for one in self.score_names}

@@ -1,15 +1,12 @@
 """Find a proxy task: a shipped one by name, or the user's own by the path of its .py file."""
 
 import importlib
-import importlib.util
 import inspect
-from pathlib import Path
-from types import ModuleType
 
-from medtf.errors import AskedWronglyError, MedtfError, nearest
-from medtf.pipeline import fault
+from medtf.errors import AskedWronglyError, nearest
 from medtf.pretrain.classes import ClassTask
 from medtf.pretrain.task import Task
+from medtf.user_files import imported
 
 MODULES = {
     "masked_autoencoder": "medtf.pretrain.masked_autoencoder",
@@ -34,7 +31,7 @@ def find(task: str) -> type[Task]:
         return importlib.import_module(MODULES[task]).Pretraining
     if not task.endswith(".py"):
         raise AskedWronglyError(f"unknown task {task!r}: {nearest(task, MODULES)} (or give the path of a .py file)")
-    found = getattr(_loaded(task), "Pretraining", None)
+    found = getattr(imported(task, "pretrain.task"), "Pretraining", None)
     where = f"pretrain.task {task!r}:"
     if found is None:
         raise AskedWronglyError(f"{where} has no class Pretraining: see CONTRIBUTING.md")
@@ -48,19 +45,6 @@ def find(task: str) -> type[Task]:
                 raise AskedWronglyError(f"{where} class Pretraining has no method {name}(): see CONTRIBUTING.md")
     _refuse_signature(found, where)
     return found
-
-
-def _loaded(task: str) -> ModuleType:
-    path = Path(task)
-    if not path.is_file():
-        raise AskedWronglyError(f"pretrain.task {task!r}: no such file")
-    spec = importlib.util.spec_from_file_location(f"medtf_user_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # a user's own file may raise anything
-        raise MedtfError(f"pretrain.task {task!r}: {fault(error, path)}") from error
-    return module
 
 
 def _refuse_signature(found: type[Task], where: str) -> None:

@@ -5,7 +5,13 @@ import pandas as pd
 SHOWN = 6  # reasons in the diagram; the rest is counted together there, and listed below it
 
 
-def flow(folds: pd.DataFrame, excluded: pd.DataFrame | None, metrics: dict, selected: dict | None = None) -> dict:
+def flow(
+    folds: pd.DataFrame,
+    excluded: pd.DataFrame | None,
+    metrics: dict,
+    selected: dict | None = None,
+    labelled: dict | None = None,
+) -> dict:
     """Count the steps.
 
     Args:
@@ -13,11 +19,12 @@ def flow(folds: pd.DataFrame, excluded: pd.DataFrame | None, metrics: dict, sele
         excluded: `reason` and `count` of what was left out before there was a table, or None.
         metrics: of metrics.json: which fold was judged, and how many of its labels are unknown.
         selected: {"dropped": examples that `data.select` did not take, "by": {column: values}}, or None where all were taken.
+        labelled: {"dropped": training examples, "patients", "of"} where `data.labels` took a share of the training patients, or None.
 
     Returns:
         `found` and `left_out` (counts), `reasons` ([{reason, count}], most frequent first), `shown` (the same, cut to fit a box),
-        `selected` ({dropped, by} or None), `table` (examples, patients), `folds` ([{fold, examples, patients, judged}]), `labels`
-        ([{target, known, unknown}] of the fold judged).
+        `selected` ({dropped, by} or None), `labelled` (as given), `table` (examples, patients), `folds` ([{fold, examples, patients, judged}]),
+        `labels` ([{target, known, unknown}] of the fold judged).
     """
     reasons = [] if excluded is None else excluded[["reason", "count"]].to_dict("records")
     reasons = sorted(
@@ -29,12 +36,14 @@ def flow(folds: pd.DataFrame, excluded: pd.DataFrame | None, metrics: dict, sele
     examples = sum(fold["examples"] for fold in counted)
     patients = [fold["patients"] for fold in counted]
     dropped = int(selected["dropped"]) if selected else 0
+    unused = int(labelled["dropped"]) if labelled else 0
     return {
-        "found": examples + dropped + left_out,
+        "found": examples + dropped + unused + left_out,
         "left_out": left_out,
         "reasons": reasons,
         "shown": _shown(reasons),
         "selected": {"dropped": dropped, "by": selected["by"]} if dropped else None,
+        "labelled": labelled if unused else None,
         "table": {"examples": examples, "patients": None if None in patients else sum(patients)},
         "folds": counted,
         "labels": [

@@ -57,6 +57,7 @@ def write_report(
     title: str = "medtf report",
     plots_folder: str | Path | None = None,
     selected: dict | None = None,
+    labelled: dict | None = None,
     people: dict | None = None,
     facts: dict | None = None,
     card: dict | None = None,
@@ -77,6 +78,7 @@ def write_report(
         title: heading of the report.
         plots_folder: also write every figure there as <kind>_<target>.png.
         selected: {"dropped": examples, "by": {column: values}} where the config took only some rows of the table.
+        labelled: {"dropped": examples, "patients", "of"} where it took a share of the training patients.
         people: as `demographics.table` gives them. facts: {heading: [(what, value)]} of the model.
         card: {heading: sentences} as `model_card.sections` gives them.
         gallery: pictures as `medtf.gallery.make` gives them.
@@ -96,7 +98,7 @@ def write_report(
         one_example_a_patient=metrics["n"]["examples"] == metrics["n"]["patients"],
         pictures=pictures,
         folds=cells(folds),
-        flow=flow(folds, excluded, metrics, selected),
+        flow=flow(folds, excluded, metrics, selected, labelled),
         people=people and people | {"lines": demographics_rows.rows(people)},
         facts=facts,
         card=card,
