@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from medtf import ensembling, runs
+from medtf import ensembling, lineage, runs
 from medtf import table as tables
 from medtf.config import Config
 from medtf.ensemble_checks import KEY, refuse_known, refuse_tables, refuse_targets
@@ -45,13 +45,20 @@ def make(folders, output, *, table=None, root=None) -> tuple[runs.Run, list[str]
     names, configs, own = _names(parts), [part.config() for part in parts], [part.table() for part in parts]
     refuse_targets(names, configs)
     refuse_tables(names, own)
-    judged = _of_members(own) if table is None else _of_others(tables.load(table), names, own, configs[0])
+    judged = (
+        _of_members(own)
+        if table is None
+        else _of_others(tables.load(table), names, own, [lineage.seen(part.folder) for part in parts], configs[0])
+    )
     valid = _validation(parts, own, configs[0])
     config = _config(configs[0])
     environments = [part.read_json("environment.json") for part in parts]
     about = {key: environments[0].get(key) for key in ("precision", "jit", "backend")}
     leaks = [
         f"{name}: {one}" for name, told in zip(names, environments, strict=True) for one in told.get("leaks") or ()
+    ]
+    about["unchecked"] = [
+        f"{name}: {one}" for name, told in zip(names, environments, strict=True) for one in told.get("unchecked") or ()
     ]
     digests = [ensembling.digest(part.model) for part in parts]
     if len(set(digests)) < len(digests):
@@ -120,14 +127,14 @@ def _of_members(own: list[Table]) -> Table:
     return own[0].with_frame(frame.assign(fold=pd.Series(fold, frame.index, dtype="str")))
 
 
-def _of_others(table: Table, names: list[str], own: list[Table], config: Config) -> Table:
+def _of_others(table: Table, names: list[str], own: list[Table], seen: list, config: Config) -> Table:
     """A table of other people as one test fold."""
     absent = [name for name in config.targets if name not in table.frame]
     if absent:
         raise AskedWronglyError(
             f"--table: has no column {absent[0]!r}, which the ensemble predicts: index it with the runs' config"
         )
-    refuse_known(table, names, own)
+    refuse_known(table, names, own, seen)
     return table.with_frame(table.frame.assign(fold=pd.Series("test", table.frame.index, dtype="str")))
 
 

@@ -44,7 +44,7 @@ def fitting(curve: Curve, number: int, say) -> Config:
         say(f"batches of {length} in place of {config.train.batch_size}: there are no more examples")
         config = _with(config, batch_size=length)
     steps = data.steps_an_epoch(training, config)
-    epochs = max(config.train.epochs, -(-curve.plan.least_steps // steps))
+    epochs = max(config.train.epochs, -(-curve.plan.least_steps * config.train.accumulate // steps))
     if epochs > config.train.epochs and not config.train.stages:
         say(f"{epochs} epochs in place of {config.train.epochs}, for {curve.plan.least_steps} steps")
         config = _with(config, epochs=epochs)

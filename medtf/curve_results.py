@@ -109,6 +109,6 @@ def _steps(curve: Curve) -> dict[float, int]:
             continue
         epochs = len(pd.read_csv(run.history))
         config, training = run.config(), run.table().frame["fold"].eq("train").sum()
-        steps = epochs * max(1, int(training) // config.train.batch_size)
+        steps = epochs * max(1, int(training) // config.train.batch_size) // config.train.accumulate
         found[point.share] = min(found.get(point.share, steps), steps)
     return found

@@ -137,20 +137,22 @@ def create(
         raise MedtfError("the table has no test fold to judge on: split it with `medtf split`, or set data.split.test")
     for source in sources.values():
         leaks += lineage.audited(source, table, allow=allow_leaks).leaks
-    run.create(config, table, root, runs.environment(leaks=leaks))
+    told = {"schema": SCHEMA, **asdict(plan)}
+    environment = runs.environment(leaks=leaks)
+    run.create(config, table, root, environment, beside=lambda made: runs.Run(made).write_json(PLAN, told))
     (run.folder / "checkpoints").rmdir()
     prepare.scanning.forget(run.parts)
-    run.write_json(PLAN, {"schema": SCHEMA, **asdict(plan)})
-    return planned(Curve(folder), plan, sources)
+    return planned(Curve(folder), plan, sources, allow_leaks=allow_leaks)
 
 
-def planned(curve: Curve, plan: Plan, sources: dict[str, str], root=None) -> Curve:
+def planned(curve: Curve, plan: Plan, sources: dict[str, str], root=None, *, allow_leaks: bool = False) -> Curve:
     """The same curve with a plan; what is trained and still asked for stays.
 
     Args:
         curve: that is there.
         plan: what is varied. sources: {name: none, imagenet, or the path of a run or file}.
         root: data root, where it has moved.
+        allow_leaks: go on although a new start has seen people of the test fold; what was insisted on before stays so.
     Raises:
         AskedWronglyError: a name that stood for another source, or another kind of points. LeakError: weights that have seen test patients.
     """
@@ -162,12 +164,13 @@ def planned(curve: Curve, plan: Plan, sources: dict[str, str], root=None) -> Cur
         there, asked = getattr(curve.plan, key), getattr(plan, key)
         if there != asked:
             raise AskedWronglyError(f"{option} {asked}: {curve.folder} was made with {there}; take another -o")
-    insisted = curve.run.read_json("environment.json").get("leaks", [])
-    unchecked = []
-    for source in sources.values():
-        unchecked += lineage.audited(source, curve.run.table(), allow=bool(insisted)).unchecked
     environment = curve.run.read_json("environment.json")
-    curve.run.write_json("environment.json", environment | {"unchecked": unchecked})
+    leaks, unchecked = list(environment.get("leaks", [])), []
+    for source in sources.values():
+        past = lineage.audited(source, curve.run.table(), allow=allow_leaks or source in known.values())
+        leaks += [one for one in past.leaks if one not in leaks]
+        unchecked += past.unchecked
+    curve.run.write_json("environment.json", environment | {"leaks": leaks, "unchecked": unchecked})
     curve.run.write_json(
         "local.json", local | {"data": str(curve.run.root(root).resolve()), "weights": known | sources}
     )

@@ -67,6 +67,7 @@ def one_batch(table: Table, config: Config) -> tuple[Table, Config]:
     raw["train"] |= {
         "epochs": 2 if held == 1 else 1,
         "freeze": held,
+        "accumulate": 1,
         "batch_size": min(config.train.batch_size, int((frame["fold"] == "train").sum())),
         "warmup": 0.0,
         "stages": [stage | {"epochs": 1} for stage in raw["train"]["stages"]],

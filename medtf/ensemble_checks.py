@@ -56,7 +56,7 @@ def refuse_tables(names: list[str], own: list[Table]) -> None:
             )
 
 
-def refuse_known(table: Table, names: list[str], own: list[Table]) -> None:
+def refuse_known(table: Table, names: list[str], own: list[Table], seen: list) -> None:
     """Other people are those whom no member was trained on or steered by, and none of whose pictures it has seen under another name.
 
     Raises:
@@ -66,15 +66,15 @@ def refuse_known(table: Table, names: list[str], own: list[Table]) -> None:
         raise MedtfError(
             f"--table and {names[0]} were hashed with different salts, so nobody can be found in both: index both with one MEDTF_SALT"
         )
-    for name, theirs in zip(names, own, strict=True):
-        learnt = theirs.frame[theirs.frame["fold"].isin(["train", "valid"])]
+    for name, learnt in zip(names, seen, strict=True):
         for column, what in (("patient", "people"), ("pixels", "pictures")):
-            if column not in table.frame or column not in learnt:
+            if column not in table.frame:
                 continue  # pixels are hashed by `medtf index --pixels`, or by `fit` itself
             here = set(table.frame[column]) - {""}
             count = len(here & set(learnt[column]))
             if count:
                 raise MedtfError(
-                    f"--table: {count:,} of {len(here):,} {what} stand in the train or validation fold of {name}: leave them out, since"
+                    f"--table: {count:,} of {len(here):,} {what} stand in the train or validation fold of {name}, or of what it"
+                    " began with: leave them out, since"
                     " an ensemble is judged on people that none of its members knows"
                 )

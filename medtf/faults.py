@@ -36,12 +36,12 @@ def reading(table, root):
         said = str(getattr(error, "message", error)).splitlines()[0]
         if type(error).__name__ == "ResourceExhaustedError":
             raise MedtfError(f"out of memory: lower train.batch_size or input.size ({said[:120]})") from error
-        refused = re.search(
-            r"assertion failed: \[(.+?)\] \[(.+)\]", said
-        )  # the reader's own words: a path, and what is wrong
-        if refused:
+        blamed = _blamed(table, root)
+        # the reader's own words: a path, and what is wrong
+        refused = re.search(r"assertion failed: \[(.+?)\] \[(.+)\]", said)
+        if refused and not blamed:
             raise MedtfError(f"{Path(root) / refused[1]}: {refused[2]}") from error
-        raise MedtfError(_blamed(table, root) or f"reading the images failed: {said[:300]}") from error
+        raise MedtfError(blamed or f"reading the images failed: {said[:300]}") from error
 
 
 def _blamed(table, root) -> str:

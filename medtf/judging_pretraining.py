@@ -54,13 +54,15 @@ def evaluate(
 
 
 def solved(task: Task, batches, table: Table, progress=None) -> pd.DataFrame:
-    """Columns `row`, `patient`, `fold`, `loss` and a column a score, one row an example in the table's order."""
+    """Columns `row`, `patient`, `fold`, `loss`, a column a score, `baseline` where it depends on the image; one row an example, in order."""
     parts: list[dict] = []
     done = 0
     for images, _, _ in batches:
         given = np.asarray(images)
         outcome = task(given, training=False)
         found = {"loss": task.example_losses(outcome), **task.example_scores(outcome)}
+        if (blind := task.example_baselines(outcome)) is not None:
+            found["baseline"] = blind
         parts.append({name: keras.ops.convert_to_numpy(values).astype(np.float32) for name, values in found.items()})
         done += len(given)
         if progress:
@@ -80,7 +82,9 @@ def measured(task: Task, found: pd.DataFrame, fold: str) -> dict:
         "split": fold,
         "n": {"examples": len(found), "patients": int(found["patient"].nunique())},
         "measured": task.score_names[0] if task.score_names else "loss",
-        "baseline": task.baseline(),
+        "baseline": float(found.groupby("patient")["baseline"].mean().mean())
+        if "baseline" in found
+        else task.baseline(),
         **means.metrics(),
     }
 

@@ -123,7 +123,8 @@ def unlike(before: pd.DataFrame, table: Table) -> list[str]:
             f"{', '.join(others)} and this table were hashed with different salts, so whether one patient stands in both cannot be checked:"
             " index both with one MEDTF_SALT"
         )
-    if "pixels" not in table.frame or (before["pixels"] == "").all():
+    bare = [run for run, part in before.groupby("run") if (part["pixels"] == "").all()]
+    if "pixels" not in table.frame or bare:
         said.append(
             "pictures were not hashed in both tables (medtf index --pixels): copies under other patients cannot be found"
         )

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.special import betaincinv
 
 from medtf import augment, preview_volumes
 from medtf.config import Augment, Config
@@ -38,7 +39,7 @@ KINDS = {
     "erase": Kind("in {:.0%}", 0.25),
     "cutout": Kind("in {:.0%}", 0.25),
     "mixup": Kind("alpha {:.3g}; 1 pair in 10 more", 0.4),
-    "cutmix": Kind("alpha {:.3g}; a box of half the area", 1.0),
+    "cutmix": Kind("alpha {:.3g}; 1 box in 10 larger", 1.0),
 }
 CHANCES = ("flip", "erase", "cutout")  # their strength is a probability
 TRIALS = 6  # draws of which the one that changes most is shown
@@ -104,22 +105,27 @@ def _difference(image: np.ndarray, example: np.ndarray) -> float:
 
 
 def _boxed(alpha: float, images: np.ndarray) -> np.ndarray:
-    """The example with its partner's box of half the area: what alpha draws varies about that."""
+    """The example with its partner's box in the middle, of the size that one pair in ten exceeds."""
     from medtf.augment.cutmix import CutMix
 
-    pair = images[:2] if len(images) > 1 else np.concatenate([images, images[:, ::-1]])
-    draws = {"share": np.float32(0.5), "center": np.full(images.ndim - 2, 0.5, np.float32)}
-    return np.asarray(CutMix(alpha).apply(pair, draws))[0]
+    draws = {"share": _greater_share(alpha), "center": np.full(images.ndim - 2, 0.5, np.float32)}
+    return np.asarray(CutMix(alpha).apply(_pair(images), draws))[0]
 
 
 def _mixed(alpha: float, images: np.ndarray) -> np.ndarray:
     """The example with its partner's share at the 90th percentile of what alpha draws: one pair in ten is mixed more."""
     from medtf.augment.mixup import MixUp
 
-    pair = images[:2] if len(images) > 1 else np.concatenate([images, images[:, ::-1]])
-    layer = MixUp(alpha)
-    lesser = layer.quantiles[round(0.45 * (layer.QUANTILES - 1))]  # symmetric about 1/2: the 90th percentile below it
-    return np.asarray(layer.apply(pair, {"share": np.float32(1 - lesser)}))[0]
+    return np.asarray(MixUp(alpha).apply(_pair(images), {"share": _greater_share(alpha)}))[0]
+
+
+def _pair(images: np.ndarray) -> np.ndarray:
+    return images[:2] if len(images) > 1 else np.concatenate([images, images[:, ::-1]])
+
+
+def _greater_share(alpha: float) -> np.float32:
+    """Of the example's own, where its lesser partner's is at the 90th percentile below 1/2, about which Beta(alpha, alpha) is symmetric."""
+    return np.float32(1 - betaincinv(alpha, alpha, 0.45))
 
 
 def _once(key: str, strength: float, images: np.ndarray, seed: int) -> np.ndarray:

@@ -75,7 +75,9 @@ def probe(
                 row |= {key: numbers[key] for key in COMPARED[config.targets[target].kind]}
                 targets.setdefault(target, _about(config.targets[target], numbers))["probes"].append(row)
     for target, about in targets.items():
-        about["comparisons"] = compared(target, config.targets[target], made, list(sources), methods)
+        about["comparisons"] = compared(
+            target, config.targets[target], made, list(sources), methods, replicates=config.evaluate.replicates
+        )
         about["words"] = of_probes(target, about)
     content = {
         "schema": SCHEMA,
@@ -170,7 +172,7 @@ def fitted(
     return pd.concat(frames, ignore_index=True), chosen
 
 
-def compared(name: str, target: Target, made: dict, weights: list[str], methods) -> list[dict]:
+def compared(name: str, target: Target, made: dict, weights: list[str], methods, *, replicates: int) -> list[dict]:
     """Every source against the first, method by method, on the same test examples; p of DeLong's test where it is of AUCs."""
     pairs = [((other, method), (weights[0], method)) for method in methods for other in weights[1:]]
     if not pairs:
@@ -180,7 +182,7 @@ def compared(name: str, target: Target, made: dict, weights: list[str], methods)
         part = frame[frame["fold"] == "test"].reset_index(drop=True)
         known = sample(part, name, target)
         answers[key], truth, patients = known.prediction[None], known.truth, part["patient"].to_numpy()[known.at]
-    found = settings.together(target.kind, truth, patients, answers, pairs)[1]
+    found = settings.together(target.kind, truth, patients, answers, pairs, replicates=replicates)[1]
     rows = []
     for (a, b), difference in zip(pairs, found, strict=True):
         difference |= {"test": "paired bootstrap"}

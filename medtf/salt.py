@@ -57,5 +57,10 @@ def salt_id(key: bytes | None = None) -> str:
 
 
 def pseudonym(value: str, key: bytes) -> str:
-    """Keyed hash of an id, 20 hexadecimal digits; an empty id stays empty."""
+    """Keyed hash of an id, 20 hexadecimal digits; an empty id stays empty.
+
+    `00123` and `123` are one person: spreadsheets drop the zeros that PatientID (0010,0020) keeps.
+    """
+    if value.isdecimal():
+        value = value.lstrip("0") or "0"
     return hashlib.blake2b(value.encode(), key=_keyed(key), digest_size=10).hexdigest() if value else ""

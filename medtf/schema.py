@@ -175,6 +175,15 @@ class Config(Strict):
             raise ValueError("augment: mixup and cutmix mix labels, and a pretraining has none: remove them")
         if self.model.dimensions == 3:
             raise ValueError(f"pretrain: is for images; {self.model.name} takes volumes")
+        for part, names in (
+            ("model", ("dropout",)),
+            ("train", ("loss", "regression_loss", "class_weight")),
+            ("data", ("labels",)),
+        ):
+            section = getattr(self, part)
+            for name in names:
+                if getattr(section, name) != type(section).model_fields[name].default:
+                    raise ValueError(f"{part}.{name}: is for targets; a pretraining reads no labels: remove it")
         kind = TASKS.get(self.pretrain.task, "any")
         if kind != "any" and (kind == "transformer") != self.model.transformer:
             others = [task for task, other in TASKS.items() if other != kind]

@@ -3,7 +3,7 @@
 from pathlib import PurePath
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from medtf.errors import nearest
 from medtf.schema_data import Strict
@@ -15,6 +15,14 @@ TASKS: dict[str, Literal["transformer", "cnn", "any"]] = {
     "rotation": "any",
     "jigsaw": "any",
     "restore": "cnn",
+}
+# name -> the keys that it reads beside `task` and `draw_every`; a task of your own may read them all
+READ: dict[str, set[str]] = {
+    "masked_autoencoder": {"mask", "normalise", "decoder_width", "decoder_depth"},
+    "masked_cnn": {"mask", "square", "normalise"},
+    "rotation": set(),
+    "jigsaw": {"grid", "permutations"},
+    "restore": {"swaps"},
 }
 
 
@@ -41,6 +49,14 @@ class Pretrain(Strict):
         if value not in TASKS and not value.endswith(".py"):
             raise ValueError(f"unknown task {value!r}: {nearest(value, TASKS)} (or give the path of a .py file)")
         return value
+
+    @model_validator(mode="after")
+    def _unread(self):
+        fields = type(self).model_fields
+        for key in sorted(set(fields) - {"task", "draw_every"} - READ.get(self.task, set(fields))):
+            if getattr(self, key) != fields[key].get_default(call_default_factory=True):
+                raise ValueError(f"{key}: {self.task} does not read it: remove the key")
+        return self
 
     @property
     def name(self) -> str:

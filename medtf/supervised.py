@@ -40,6 +40,8 @@ class Supervised:
             say(line)
         if config.train.layer_decay < 1 and config.train.freeze != "all":
             say(layer_decay.line(self.model, config.train.layer_decay))
+            if config.model.weights == "none":
+                say("train.layer_decay with model.weights: none holds back layers that know nothing yet: set it to 1")
         self.trainer = trainer.make(self.model, config, self.labels, steps=steps, jit=jit)
         self.told = list(config.targets)  # whose metrics are shown after each epoch
 

@@ -76,6 +76,9 @@ def resume(run: runs.Run, root=None, *, told: Told | None = None) -> runs.Run:
         raise MedtfError(f"{run.folder}: the training has ended; judge it with `medtf evaluate {run.folder}`")
     carried = read_arrays(run.carried) if run.carried.exists() else None
     fresh = not (carried or run.checkpoint.exists())  # killed before the first checkpoint
+    if fresh:  # the run that it begins with may have been trained anew meanwhile
+        insists = bool(run.read_json("environment.json").get("leaks"))
+        lineage.audited(run.config().model.weights, run.table(), allow=insists).write(run.folder)
     return through(Session(run.config(), run.table(), run.root(root), told, carried=carried, fresh=fresh), run)
 
 
@@ -120,6 +123,11 @@ class Session:
             refuse_absent(fold, root)
             self.module.dataset(fold, root, config, training=False)  # says what cannot be read as the config wants
         steps = data.steps_an_epoch(self.folds["train"], config)
+        if steps * config.train.epochs < config.train.accumulate:
+            raise AskedWronglyError(
+                f"train.accumulate: {config.train.accumulate} batches to an update, and this training has {steps * config.train.epochs}:"
+                " nothing would be learnt; lower it"
+            )
         first = self.stage.first_epoch
         self.place = Place(first + config.train.epochs, steps, first)
         order = data.order_of(self.folds["train"], config)
@@ -223,5 +231,7 @@ class Session:
 def _assign(trainer, weights: dict) -> None:
     """Weights as `write_arrays` kept them, in their order; none change nothing."""
     if weights:
-        for variable, value in zip(trainer.weights, [weights[f"w{i}"] for i in range(len(weights))], strict=True):
+        for variable, value in zip(
+            callbacks.kept(trainer), [weights[f"w{i}"] for i in range(len(weights))], strict=True
+        ):
             variable.assign(value)

@@ -103,7 +103,7 @@ def _made(parsed, root, output, plan, sources, allow_leaks):
     if Path(output).is_dir():
         curve = curves.Curve(output)
         curves.refuse_other(curve, parsed)
-        curve = curves.planned(curve, plan, sources, root)
+        curve = curves.planned(curve, plan, sources, root, allow_leaks=allow_leaks)
         show.say(f"{curve.folder}: {len(curve.points) - len(curve.missing())} of {len(curve.points)} points are done")
         return curve
     refuse_early(parsed, root)

@@ -7,13 +7,6 @@ import click
 # `counted`: how many of what are made. `folder`: of the training's data, below OUT/data. `first`: a training without labels
 # that comes before: (config, folder of its data, overrides).
 Demo = namedtuple("Demo", "what config people settings counted folder first", defaults=("{people} people", "", None))
-CHEST = (
-    "model.name=mobilenet",
-    "input.size=128",
-    "train.batch_size=32",
-    "train.accumulate=1",
-    "train.learning_rate=1e-3",
-)
 DEMOS = {
     "ct": Demo("head CT", "ct_demo", 120, {"slices": 20, "matrix": 256}),
     "mri": Demo("brain MRI", "mri_demo", 200, {"spacing": 3.0}),
@@ -24,7 +17,7 @@ DEMOS = {
         {"chest": 1000, "size": 128},
         counted="{chest} chests and {people} shoulders",
         folder="shoulder",
-        first=("chest_masked_cnn", "chest", (*CHEST, "train.epochs=8")),
+        first=("chest_mobilenet", "chest", ()),
     ),
 }
 
@@ -77,6 +70,8 @@ def command(kind, out, patients, epochs, seed):
     from medtf import judging, train
     from medtf.cli.fit import told_by
 
+    if demo.first and epochs and epochs <= config.load(demo.config, ()).train.freeze:
+        overrides += ("train.freeze=0",)  # too few epochs to begin with the head alone
     if demo.first:
         overrides += (f"model.weights={_before(demo.first, data, out, seed, epochs)}",)
     parsed = config.load(demo.config, overrides)

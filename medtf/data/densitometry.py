@@ -11,7 +11,7 @@ import pandas as pd
 
 from medtf.data import radiograph_sheets
 from medtf.data.sheets import plain_id
-from medtf.errors import MedtfError
+from medtf.errors import AskedWronglyError, MedtfError
 from medtf.table import is_empty
 
 # what sheets call these columns, in lower case
@@ -39,9 +39,17 @@ SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
 def usual_columns(rows: pd.DataFrame, columns: dict[str, str]) -> dict[str, str]:
     """{name: the sheet's column}: what the config says, else a usual name. A column that the config gives another name keeps that name."""
     taken = set(columns.values())
-    there = {str(column).strip().lower(): column for column in rows if column not in taken}
-    found = {name: next((there[word] for word in words if word in there), None) for name, words in USUAL.items()}
-    return {name: column for name, column in found.items() if column is not None} | columns
+    free = [column for column in rows if column not in taken]
+    found = {}
+    for name in (one for one in USUAL if one not in columns):
+        fits = [column for column in free if str(column).strip().lower() in USUAL[name]]
+        if len(fits) > 1:
+            raise AskedWronglyError(
+                f"the columns {', '.join(map(repr, fits))} could each be {name}: say which one is, with data.columns: {{{name}: {fits[0]!r}}}"
+            )
+        if fits:
+            found[name] = fits[0]
+    return found | columns
 
 
 def who_class(t_scores: np.ndarray) -> np.ndarray:
@@ -73,6 +81,8 @@ def read(rows: pd.DataFrame, sheet: Path) -> tuple[pd.DataFrame, list[str]]:
         made["age"] = radiograph_sheets.ages(rows["age"], notes, sheet.name)
     if "sex" in rows:
         made["sex"] = radiograph_sheets.sexes(rows["sex"], notes, sheet.name)
+    if "view" in rows:
+        made["view"] = radiograph_sheets.named_views(rows["view"])
     if "side" in rows:
         words = rows["side"].map(plain_id)
         made["side"] = words.str.lower().map(SIDES).fillna(words).astype("str")

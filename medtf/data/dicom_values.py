@@ -51,7 +51,7 @@ def frames(ds, row: dict) -> list[dict]:
         found.append(
             row
             | _rescale(group("PixelValueTransformationSequence"))
-            | (voi.columns(group("FrameVOILUTSequence")) if windows else {})
+            | (voi.columns(group("FrameVOILUTSequence"), lut=False) if windows else {})
             | {
                 "position": _position(place, turned),
                 "read_frame": number,

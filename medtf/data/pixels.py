@@ -109,7 +109,9 @@ def through_voi_lut(root, row: dict) -> np.ndarray:
     values = modality_values(root, row)
     padding = np.isnan(values)
     item = _header(root, row).VOILUTSequence[0]
-    shown, bits = voi.through_lut(np.where(padding, 0, values), item, little_endian=_little_endian(row))
+    shown, bits = voi.through_lut(
+        np.where(padding, 0, values), item, little_endian=_little_endian(row), signed=row["read_intercept"] < 0
+    )
     shown = np.minimum(shown / np.float32(2**bits - 1), 1)  # some writers claim fewer bits than their entries have
     shown[padding] = np.nan
     return shown

@@ -12,7 +12,7 @@ from medtf.table import is_empty
 PICTURES = (".png", ".jpg", ".jpeg")
 RADIOGRAPHS = ("CR", "DX", "RG", "RF", "")  # Modality (0008,0060); pictures have none
 OLDEST = 120  # years; ChestX-ray14 holds ages up to 414
-NIH_NAME = re.compile(r"(?:^|/)0*(\d{1,8})_\d{3}\.\w+$")  # 00000218_002.png is a picture of patient 218
+NIH_NAME = re.compile(r"(?:^|/)(\d{8})_\d{3}\.\w+$")  # 00000218_002.png is a picture of patient 218
 CHEXPERT_NAME = re.compile(r"(?:^|/)(patient\d+)/(study\d+)/([^/]+)\.\w+$")
 
 
@@ -43,6 +43,13 @@ def views(values: pd.Series) -> pd.Series:
     """AP or PA, or an empty string where it is neither (CheXpert's LL and RL are sides of lateral views)."""
     words = values.map(plain_id).str.upper()
     return words.where(words.isin(["AP", "PA"]), "").astype("str")
+
+
+def named_views(values: pd.Series) -> pd.Series:
+    """A sheet's own views as words, those that `data.views` can name in its spelling: `ap ` is AP, `Frontal` is frontal."""
+    words = values.map(plain_id)
+    known = {"ap": "AP", "pa": "PA", "frontal": "frontal", "lateral": "lateral"}
+    return words.str.lower().map(known).fillna(words).astype("str")
 
 
 def not_asked_for(frame: pd.DataFrame, wanted: tuple[str, ...]) -> pd.Series:

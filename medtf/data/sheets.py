@@ -32,6 +32,17 @@ def read_sheet(source: Path) -> pd.DataFrame:
         sheet = readers[source.suffix.lower()](source)
     except Exception as error:  # pandas and its engines raise many kinds; each means that the sheet is broken
         raise MedtfError(f"{source}: cannot be read: {str(error).splitlines()[0]}") from error
+    if source.suffix.lower() in (".csv", ".tsv"):
+        if not isinstance(
+            sheet.index, pd.RangeIndex
+        ):  # pandas takes the first cells for names of rows, and moves all others
+            raise MedtfError(
+                f"{source}: the rows have more cells than the header: remove a separator at the end of lines, and write numbers with a decimal point"
+            )
+        if len(sheet.columns) == 1 and ";" in str(sheet.columns[0]):
+            raise MedtfError(
+                f"{source}: cells are separated by semicolons: save it with commas and decimal points, or as .xlsx"
+            )
     if len(sheet) == 0:
         raise MedtfError(f"{source}: the sheet has no rows")
     return sheet
@@ -50,9 +61,10 @@ def beside(root: Path, *, given: str | None = None, preferred: str = "") -> Path
     if given:
         return Path(root) / given
     there = [p for p in sorted(Path(root).iterdir()) if p.is_file() and not p.name.startswith((".", "~"))]
+    there = [p for p in there if p.suffix.lower() in {ending for endings in KINDS for ending in endings}]
+    there = [p for p in there if p.stem.lower() == preferred] or there
     for endings in KINDS:
         sheets = [p for p in there if p.suffix.lower() in endings]
-        sheets = [p for p in sheets if p.stem.lower() == preferred] or sheets
         if len(sheets) > 1:
             listed = ", ".join(p.name for p in sheets)
             raise MedtfError(f"{root}: found {listed}; name the right one: data.columns: {{sheet: {sheets[0].name}}}")

@@ -17,12 +17,12 @@ FUNCTIONS = {"LINEAR": ("linear", 1.0), "LINEAR_EXACT": ("linear_exact", 1e-6), 
 NONE = {"read_voi": "", "read_window_center": math.nan, "read_window_width": math.nan}
 
 
-def columns(ds) -> dict:
+def columns(ds, *, lut: bool = True) -> dict:
     """`read_voi` (linear, linear_exact, sigmoid, lut, or empty), `read_window_center`, `read_window_width` of a header or functional group.
 
     Centre and width are as DICOM writes them, in the unit that rescaling leads to.
     """
-    if has_lut(ds):
+    if lut and has_lut(ds):
         return NONE | {"read_voi": LUT}
     try:
         center, width = (_first(ds.get(keyword)) for keyword in ("WindowCenter", "WindowWidth"))
@@ -44,7 +44,7 @@ def has_lut(ds) -> bool:
     return len(table) >= entries and 8 <= bits <= 16
 
 
-def through_lut(values: np.ndarray, item, *, little_endian: bool) -> tuple[np.ndarray, int]:
+def through_lut(values: np.ndarray, item, *, little_endian: bool, signed: bool = False) -> tuple[np.ndarray, int]:
     """Values through a look-up table (C.11.1.1, C.11.2.1.1), float32 of their shape, and the bits of the table's entries.
 
     Args:
@@ -55,6 +55,8 @@ def through_lut(values: np.ndarray, item, *, little_endian: bool) -> tuple[np.nd
         ValueError: a table that is shorter than its descriptor says.
     """
     entries, first, bits, table = _table(item, little_endian=little_endian)
+    if signed and first >= 0x8000:  # implicit VR does not tell the sign, and pydicom goes by the stored pixels
+        first -= 0x10000
     if len(table) < entries:
         raise ValueError(f"LUTData (0028,3006) holds {len(table)} entries, LUTDescriptor (0028,3002) says {entries}")
     places = np.clip(np.rint(values.astype(np.float64)) - first, 0, entries - 1).astype(np.int64)
@@ -67,8 +69,10 @@ def about(frame: pd.DataFrame, intensity: str) -> str:
     Raises:
         MedtfError: the table was made before it held windows.
     """
+    if intensity != "voi":
+        return ""
     dicom = frame["read_kind"].isin(["raw", "decode"]) & (frame["modality"] != "CT")
-    if intensity != "voi" or not dicom.any():
+    if not dicom.any():
         return ""
     if "read_voi" not in frame:
         raise MedtfError(

@@ -80,8 +80,13 @@ class Best(keras.callbacks.Callback):
         self.best, self.epoch, self.waited = state["best"], state["epoch"], state["waited"]
 
 
+def kept(trainer) -> list:
+    """The trainer's weights, but for the share that a mixing layer has drawn: a stage before or after may not mix."""
+    return [weight for weight in trainer.weights if weight.path.rpartition("/")[2] != "share"]
+
+
 def weights_to_keep(trainer) -> list[np.ndarray]:
-    """The trainer's weights, with the moving average in place of the raw ones where there is one."""
+    """The weights of `kept`, with the moving average in place of the raw ones where there is one."""
     optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
     averages = {}
     if optimizer.use_ema:
@@ -89,7 +94,7 @@ def weights_to_keep(trainer) -> list[np.ndarray]:
             id(v): a
             for v, a in zip(trainer.trainable_variables, optimizer._model_variables_moving_average, strict=True)
         }
-    return [keras.ops.convert_to_numpy(averages.get(id(w), w)) for w in trainer.weights]
+    return [keras.ops.convert_to_numpy(averages.get(id(w), w)) for w in kept(trainer)]
 
 
 class Averaged(keras.callbacks.Callback):
@@ -97,13 +102,13 @@ class Averaged(keras.callbacks.Callback):
 
     def on_test_begin(self, logs=None):
         """Swap in."""
-        self.raw = [keras.ops.convert_to_numpy(w) for w in self.model.weights]
-        for weight, value in zip(self.model.weights, weights_to_keep(self.model), strict=True):
+        self.raw = [keras.ops.convert_to_numpy(w) for w in kept(self.model)]
+        for weight, value in zip(kept(self.model), weights_to_keep(self.model), strict=True):
             weight.assign(value)
 
     def on_test_end(self, logs=None):
         """Swap out."""
-        for weight, value in zip(self.model.weights, self.raw, strict=True):
+        for weight, value in zip(kept(self.model), self.raw, strict=True):
             weight.assign(value)
 
 

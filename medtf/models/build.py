@@ -116,6 +116,9 @@ def _refuse_options(model: Model) -> None:
     if model.dimensions == 2 and model.se:
         raise AskedWronglyError(f"model.se: {model.name} is a 2D network; squeeze-and-excitation is for 3D networks")
     if model.transformer:
+        for key, default in (("init", "he"), ("norm_momentum", "auto")):
+            if getattr(model, key) != default:
+                raise AskedWronglyError(f"model.{key}: means nothing to {model.name}: remove the key")
         return
     if model.pool != "gap":
         raise AskedWronglyError(

@@ -109,7 +109,7 @@ def fitted(layer, given: Given) -> tuple[Parts | None, str]:
 
 def _channels(kernel: np.ndarray, shape) -> tuple[np.ndarray | None, str]:
     """Kernels (..., channels, filters) of grey images for three channels, or the reverse; a grey picture in three equal channels
-    gives the same response before and after.
+    gives the same response before and after, where the network scales all channels alike (a densenet does not: nearly).
     """
     channels, wanted = kernel.shape[-2], shape[-2]
     if kernel.shape[:-2] + kernel.shape[-1:] != shape[:-2] + shape[-1:]:

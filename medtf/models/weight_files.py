@@ -75,6 +75,10 @@ def _of_folder(folder: Path) -> Path:
         )
     if (folder / "ensemble.json").is_file():
         raise AskedWronglyError(f"model.weights {folder}: is an ensemble; name one of its members")
+    if (folder / "plan.json").is_file():
+        raise AskedWronglyError(
+            f"model.weights {folder}: is a label-fraction curve; name one of its runs in {folder / 'runs'}"
+        )
     if (folder / "model.keras").is_file():
         return folder / "model.keras"
     if (folder / "config.yaml").is_file():

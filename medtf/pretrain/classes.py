@@ -3,15 +3,15 @@
 import keras
 from keras import ops
 
-from medtf.pretrain.drawing import Draws, below
+from medtf.pretrain.drawing import Draws, below, number_of
 from medtf.pretrain.task import Task
 
 
 class ClassTask(Task):
     """One of `classes` changes is made to each image, and a linear layer on the encoder's features tells which.
 
-    A subclass writes `changed`. In training the class of each example is drawn; elsewhere it is example i's number modulo `classes`, so
-    that every validation asks the same, and every class as often.
+    A subclass writes `changed`. In training the class of each example is drawn; elsewhere it follows from the image and its place in the batch,
+    so that every validation asks the same, and every class about as often.
 
     Args:
         encoder, augmentation, name: of `Task`.
@@ -42,7 +42,8 @@ class ClassTask(Task):
     def attempt(self, images, *, training: bool) -> dict:
         """Float32 `logits` (batch, classes) of the changed images, and int32 `which` (batch,)."""
         numbers = self.numbers(images, training=training)[:, 0]
-        which = numbers if training else ops.arange(ops.shape(images)[0], dtype="int32")
+        # by its place in the batch alone, no class beyond the batch's size would ever be asked
+        which = numbers if training else number_of(images) + ops.arange(ops.shape(images)[0], dtype="int32")
         which = below(which, self.classes)
         features = self.encoder(self.changed(images, which, training=training), training=training)
         return {"logits": self.head(features), "which": which}

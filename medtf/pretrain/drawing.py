@@ -40,6 +40,15 @@ class Draws(keras.layers.Layer):
         return {**super().get_config(), "places": self.places, "seed": self.seed}
 
 
+def number_of(images):
+    """Int32 (batch,): a whole number that each image itself tells, the same wherever it stands and on every backend.
+
+    Args:
+        images: (batch, height, width, channels) in [0, 1].
+    """
+    return ops.sum(ops.cast(ops.round(ops.cast(images, "float32") * 255), "int32"), axis=(1, 2, 3))
+
+
 def below(numbers, count: int):
     """Uniform int32 in [0, 2^31) to uniform int32 in [0, count)."""
     return ops.mod(numbers, count)

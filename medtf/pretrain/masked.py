@@ -24,8 +24,6 @@ class MaskedTask(Task):
         AskedWronglyError: `side` does not divide the image.
     """
 
-    pixel_losses = True
-
     def __init__(self, encoder, *, side: int, normalise: bool, augmentation=(), name: str, key: str = "the patch"):
         super().__init__(encoder, augmentation=augmentation, name=name)
         self.height, self.width = encoder.inputs[0].shape[1:3]
@@ -51,9 +49,11 @@ class MaskedTask(Task):
         """Mean square error over the pixels of hidden patches; what the network says of visible ones counts for nothing (He 2022)."""
         return hidden_error(outcome["prediction"], outcome["target"], outcome["hidden"])
 
-    def baseline(self) -> float | None:
-        """1 for normalised patches: the loss of saying each patch's own mean everywhere. Else it depends on the images."""
-        return 1.0 if self.normalise else None
+    def example_baselines(self, outcome: dict):
+        """The loss of saying each patch's own mean: 1 for a normalised patch, 0 where it is flat, as in a black border."""
+        if not self.normalise:
+            return None
+        return hidden_error(ops.zeros_like(outcome["target"]), outcome["target"], outcome["hidden"])
 
     def given(self, images, hidden):
         """What a picture shows of an image of which pixels `hidden`, 1 or 0, (batch, height, width, 1), were hidden."""

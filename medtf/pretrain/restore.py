@@ -32,8 +32,6 @@ class Pretraining(Task):
         AskedWronglyError: the encoder is no 2D CNN; more swaps than the image has room for.
     """
 
-    pixel_losses = True
-
     def __init__(self, encoder: keras.Model, pretrain: Pretrain, *, augmentation=(), seed: int = 0):
         skips = skips_model(encoder)
         super().__init__(encoder, augmentation=augmentation, name="restore")

@@ -21,9 +21,6 @@ class Task(keras.Model):
     """
 
     score_names: tuple[str, ...] = ()  # of what `example_scores` gives; they stand in the history beside the loss
-    pixel_losses = (
-        False  # is the loss one of pixels (told beside that of the mean image) or of classes (beside chance)?
-    )
 
     def __init__(self, encoder: keras.Model, *, augmentation=(), name: str = "task"):
         super().__init__(name=name)
@@ -57,6 +54,10 @@ class Task(keras.Model):
 
     def baseline(self) -> float | None:
         """What guessing without looking reaches in the first score, or in the loss where there is none; None: not known beforehand."""
+        return None
+
+    def example_baselines(self, outcome: dict):
+        """Float32 (batch,): the loss of an answer that does not look, where it depends on the image; None: `baseline` tells it."""
         return None
 
     def pictures(self, images) -> dict:

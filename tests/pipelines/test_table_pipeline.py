@@ -167,7 +167,7 @@ def test_files_that_are_not_there_are_left_out(root):
         ("a.parquet", b"not parquet", r"a\.parquet: cannot be read"),
         ("a.csv", b"path,patient\n\xfc,\xff\n", r"a\.csv: cannot be read"),
         ("a.csv", b"", r"a\.csv: cannot be read"),
-        ("a.csv", b"path;patient\na;b\n", "no column 'path'"),
+        ("a.csv", b"path;patient\na;b\n", "separated by semicolons"),
     ],
 )
 def test_files_that_are_no_sheets(tmp_path, name, content, message):

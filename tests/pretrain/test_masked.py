@@ -89,7 +89,16 @@ def test_saying_nothing_costs_the_baseline(make):
     made = make()
     outcome = made.attempt(noise(), training=False)
     losses = made.example_losses(outcome | {"prediction": ops.zeros_like(outcome["prediction"])})
-    np.testing.assert_allclose(ops.convert_to_numpy(losses), made.baseline(), rtol=1e-4)
+    np.testing.assert_allclose(ops.convert_to_numpy(losses), 1, rtol=1e-4)  # patches of noise: none is flat
+    np.testing.assert_allclose(ops.convert_to_numpy(made.example_baselines(outcome)), losses, rtol=1e-6)
+
+
+@both
+def test_a_black_picture_is_no_merit(make):
+    """Of a flat patch nothing has to be told, so an answer that does not look costs nothing there either."""
+    made = make()
+    outcome = made.attempt(np.zeros_like(noise()), training=False)
+    np.testing.assert_allclose(ops.convert_to_numpy(made.example_baselines(outcome)), 0, atol=1e-6)
 
 
 @both
