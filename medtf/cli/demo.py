@@ -70,8 +70,6 @@ def command(kind, out, patients, epochs, seed):
     from medtf import judging, train
     from medtf.cli.fit import told_by
 
-    if demo.first and epochs and epochs <= config.load(demo.config, ()).train.freeze:
-        overrides += ("train.freeze=0",)  # too few epochs to begin with the head alone
     if demo.first:
         overrides += (f"model.weights={_before(demo.first, data, out, seed, epochs)}",)
     parsed = config.load(demo.config, overrides)

@@ -45,6 +45,16 @@ def test_validation_asks_for_every_quarter_in_turn():
     np.testing.assert_array_equal(outcome["which"], [0, 1, 2, 3, 0, 1])
 
 
+def test_classes_beyond_the_size_of_the_batch_are_asked_too():
+    """Two images at a time, always the same way: each image tells its own class, so all four quarters come."""
+    images = gradients(40).repeat(2, axis=-1)
+    made = task("rotation")
+    asked = [numpy(made.attempt(images[i : i + 2], training=False))["which"] for i in range(0, 40, 2)]
+    again = [numpy(made.attempt(images[i : i + 2], training=False))["which"] for i in range(0, 40, 2)]
+    np.testing.assert_array_equal(asked, again)
+    assert set(np.ravel(asked)) == {0, 1, 2, 3}
+
+
 def test_quarters_are_drawn_evenly():
     made = task("rotation")
     images = np.zeros((1000, 16, 16, 2), "float32")
@@ -66,7 +76,9 @@ def test_it_is_learnt_and_the_pictures_turn_back():
     history = fitted(made, gradients(128), epochs=8)
     assert history["val_accuracy"][-1] > 0.9
     pictures = {title: np.asarray(picture) for title, picture in made.pictures(gradients(4)).items()}
-    np.testing.assert_array_equal(pictures["given"][1], np.rot90(pictures["original"][1]))
+    quarters = numpy(made.attempt(gradients(4), training=False))["which"]
+    for given, original, quarter in zip(pictures["given"], pictures["original"], quarters, strict=True):
+        np.testing.assert_array_equal(given, np.rot90(original, quarter))
     np.testing.assert_array_equal(pictures["the network's answer"], pictures["original"])
 
 
