@@ -119,6 +119,21 @@ def test_weights_that_have_seen_the_test_fold_are_refused(made, tmp_path):
     assert not (tmp_path / "curve").exists()
 
 
+def test_a_start_that_comes_later_is_held_to_the_same(made, tmp_path):
+    """What was insisted on for one start is no leave for another, and stands in the curve's leaks."""
+    from medtf import runs
+
+    curve = made()
+    before = runs.Run(tmp_path / "before")
+    before.create(CONFIG, examples(fold="train"), tmp_path, {})
+    plan = Plan((*curve.plan.weights, "before"), curve.plan.shares, curve.plan.seeds)
+    sources = SOURCES | {"before": str(before.folder)}
+    with pytest.raises(LeakError, match="before saw"):
+        curves.planned(curve, plan, sources)
+    grown = curves.planned(curve, plan, sources, allow_leaks=True)
+    assert "before saw" in grown.run.read_json("environment.json")["leaks"][0]
+
+
 # === Names and words of the command ===
 
 

@@ -205,6 +205,10 @@ def test_dry_run_takes_every_stage_of_it(made):
             {"pretrain": {"task": "masked_autoencoder"}},
             "takes a vision transformer, and mobilenet is none; it can learn by",
         ),
+        ({"pretrain": {"task": "rotation", "mask": 0.9}}, "mask: rotation does not read it"),
+        ({"model": {"name": "mobilenet", "dropout": 0.2}}, "model.dropout: is for targets"),
+        ({"data": {"labels": 0.1}}, "data.labels: is for targets"),
+        ({"augment": {"mixup": 0.2}}, "mixup and cutmix mix labels"),
         ({"pretrain": {"task": "rotatoin"}}, "did you mean 'rotation'"),
     ],
 )

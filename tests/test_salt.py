@@ -54,6 +54,8 @@ def test_pseudonyms_and_the_salts_name():
     assert one == salt.pseudonym("P-1", b"a") != other
     assert salt.pseudonym("P-2", b"a") != one
     assert salt.pseudonym("", b"a") == ""
+    assert salt.pseudonym("00123", b"a") == salt.pseudonym("123", b"a") != salt.pseudonym("1230", b"a")
+    assert salt.pseudonym("000", b"a") == salt.pseudonym("0", b"a") != ""
     assert salt.pseudonym("x", b"k" * 500)  # longer than blake2's key
     assert salt.salt_id(b"a") != salt.salt_id(b"b")
     assert "secret-word" not in salt.salt_id(b"secret-word")

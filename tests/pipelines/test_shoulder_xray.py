@@ -213,11 +213,36 @@ def test_fit_prepares_such_a_table_and_batches(root):
     assert labels["osteoporosis"].numpy()[:, 0].tolist() == [1, 1, 0, 0]
 
 
-def test_both_configs_differ_in_the_weights_and_what_suits_them_alone():
+def test_both_configs_differ_in_the_weights_alone():
     """Else a comparison of the two would say nothing of the pretraining."""
     made = [load(name).model_dump() for name in ("shoulder_finetune", "shoulder_scratch")]
     assert made[0]["model"].pop("weights") != made[1]["model"].pop("weights") == "none"
-    for one in made:
-        for key in ("freeze", "layer_decay", "learning_rate"):
-            del one["train"][key]
     assert made[0] == made[1]
+
+
+def test_the_encoder_of_the_config_is_the_one_that_is_pretrained():
+    """The README's commands follow each other."""
+    before, after = load("chest_mobilenet"), load("shoulder_finetune")
+    assert (before.model.name, before.input.size, before.model.norm) == (
+        after.model.name,
+        after.input.size,
+        after.model.norm,
+    )
+
+
+def test_two_columns_that_could_be_one_are_not_chosen_between(root):
+    both = sheet().assign(**{"Osteoporosis ": [0, 0, 1, 1]})
+    with pytest.raises(AskedWronglyError, match="could each be osteoporosis: say which one"):
+        examples(root, both)
+
+
+def test_shoulder_csv_comes_before_an_excel_file_of_something_else(root):
+    sheet(osteoporosis=[0, 0, 1, 1]).to_excel(root / "reader_study.xlsx", index=False)
+    assert list(examples(root, sheet()).frame["osteoporosis"]) == [1, 1, 0, 0]
+
+
+def test_rows_with_a_cell_too_many_do_not_move_into_other_columns(root):
+    text = sheet().to_csv(index=False).replace("\n", ",\n").replace("osteoporosis,\n", "osteoporosis\n")
+    (root / "shoulder.csv").write_text(text)
+    with pytest.raises(MedtfError, match="more cells than the header"):
+        examples(root)
