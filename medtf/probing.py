@@ -4,6 +4,8 @@ One encoder stays as it is for all examples, so a probe takes seconds where a tr
 before anything is fine-tuned.
 """
 
+import os
+import shutil
 from pathlib import Path
 
 import keras
@@ -220,16 +222,27 @@ def _about(target: Target, numbers: dict) -> dict:
     }
 
 
-def _write(folder: Path, content: dict, made: dict) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    run = runs.Run(folder)
-    for (name, method), frame in made.items():
-        frame.to_parquet(folder / f"predictions_{slug(name)}_{method}.parquet", index=False)
+def _write(target: Path, content: dict, made: dict) -> None:
+    """The folder with all its files, or none."""
+    building = runs.Run(target.with_name(f".{target.name}.{os.getpid()}"))
+    shutil.rmtree(building.folder, ignore_errors=True)
+    try:
+        building.folder.mkdir(parents=True)
+        for (name, method), frame in made.items():
+            frame.to_parquet(building.folder / f"predictions_{slug(name)}_{method}.parquet", index=False)
+        runs.write_text(building.folder / "probe.csv", _sheet(content).to_csv(index=False))
+        building.write_json("probe.json", content)
+        building.folder.rename(target)
+    finally:
+        shutil.rmtree(building.folder, ignore_errors=True)
+
+
+def _sheet(content: dict) -> pd.DataFrame:
+    """A row a target, encoder and method."""
     rows = [
         {"target": target, "metric": about["metric"], "weights": one["weights"], "method": one["method"]}
         | {key: one[about["metric"]][key] for key in ("value", "low", "high")}
         for target, about in content["targets"].items()
         for one in about["probes"]
     ]
-    runs.write_text(folder / "probe.csv", pd.DataFrame(rows).to_csv(index=False))
-    run.write_json("probe.json", content)
+    return pd.DataFrame(rows)

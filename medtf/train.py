@@ -165,7 +165,8 @@ class Session:
 
         # === Callbacks; the checkpoint comes last, so that it saves what the others know ===
         self.history = history = callbacks.History(run.history, self.rows)
-        best = callbacks.Best(run.best, config.train.monitor, config.train.early_stopping)
+        scores = self.goal.told if config.pretrain else ()
+        best = callbacks.Best(run.best, config.train.monitor, config.train.early_stopping, scores)
         self.report = report = callbacks.Report(
             place, config.train.batch_size, self.goal.told, self.told.say, self.told.bar, lambda: float(waited.numpy())
         )

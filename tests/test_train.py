@@ -60,6 +60,11 @@ def test_which_way_a_monitor_is_better(monitor, sign):
     assert callbacks._better(monitor) == sign
 
 
+def test_of_a_task_s_own_score_more_is_better():
+    assert callbacks._better("val_sharpness", ["sharpness"]) == 1
+    assert callbacks._better("val_loss", ["sharpness"]) == -1
+
+
 def test_a_loss_that_is_no_number_ends_the_training_with_advice(tmp_path):
     history = callbacks.History(tmp_path / "history.csv")
     history.on_epoch_end(0, {"loss": 0.5})

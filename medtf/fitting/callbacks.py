@@ -12,9 +12,9 @@ from medtf.errors import AskedWronglyError, MedtfError, nearest
 from medtf.fitting.checkpoint import write_arrays
 
 
-def _better(monitor: str) -> int:
-    """+1 where more is better, -1 where less is."""
-    return 1 if monitor.endswith(("auc", "accuracy", "r2")) else -1
+def _better(monitor: str, scores=()) -> int:
+    """+1 where more is better, -1 where less is; of the scores of a proxy task more is."""
+    return 1 if monitor.endswith(("auc", "accuracy", "r2")) or monitor.removeprefix("val_") in scores else -1
 
 
 class History(keras.callbacks.Callback):
@@ -48,9 +48,9 @@ class History(keras.callbacks.Callback):
 class Best(keras.callbacks.Callback):
     """Keeps the weights of the best epoch by `monitor`, and stops when it has not come for `patience` epochs."""
 
-    def __init__(self, path: Path, monitor: str, patience: int | None):
+    def __init__(self, path: Path, monitor: str, patience: int | None, scores=()):
         super().__init__()
-        self.path, self.monitor, self.patience = path, monitor, patience
+        self.path, self.monitor, self.patience, self.scores = path, monitor, patience, scores
         self.best, self.epoch, self.waited = None, None, 0
 
     def on_epoch_end(self, epoch, logs=None):
@@ -59,7 +59,7 @@ class Best(keras.callbacks.Callback):
         if self.monitor not in logs:
             raise AskedWronglyError(f"train.monitor {self.monitor!r}: {nearest(self.monitor, logs)}")
         value = float(logs[self.monitor])
-        if self.best is None or _better(self.monitor) * (value - self.best) > 0:
+        if self.best is None or _better(self.monitor, self.scores) * (value - self.best) > 0:
             self.best, self.epoch, self.waited = value, epoch + 1, 0
             if hasattr(self.model, "jax_state_sync"):
                 self.model.jax_state_sync()

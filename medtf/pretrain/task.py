@@ -20,7 +20,9 @@ class Task(keras.Model):
         name: of the model.
     """
 
-    score_names: tuple[str, ...] = ()  # of what `example_scores` gives; they stand in the history beside the loss
+    score_names: tuple[
+        str, ...
+    ] = ()  # of what `example_scores` gives, more being better; in the history beside the loss
 
     def __init__(self, encoder: keras.Model, *, augmentation=(), name: str = "task"):
         super().__init__(name=name)
