@@ -124,7 +124,7 @@ def test_augment_each_from_the_command_line(data, tmp_path):
     words = [str(tmp_path / "config.yaml"), "--data", str(data), "-o", str(path), "--augment", "each"]
     done = CliRunner().invoke(command, words)
     assert done.exit_code == 0, done.output
-    assert "17 random changes, each alone at three strengths" in done.output
+    assert "18 random changes, each alone at three strengths" in done.output
     with Image.open(path) as sheet:
         assert sheet.height > 1.5 * sheet.width
     with pytest.raises(AskedWronglyError, match="two different sheets"):
