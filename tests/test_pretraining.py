@@ -150,6 +150,7 @@ def test_commands_that_want_answers_say_what_it_is(made, command):
     assert "model.weights" in str(done.exception)
 
 
+@pytest.mark.slow
 def test_a_stopped_pretraining_goes_on_to_the_same_weights(made, tmp_path):
     """Ended after the first epoch by its own hand, then resumed: random states, optimizer and place come back."""
     data, config, run = made

@@ -197,6 +197,7 @@ def test_what_is_asked_wrongly(root, yaml, tmp_path, monkeypatch, words, said):
     assert {path.name for path in tmp_path.iterdir()} == {"small.yaml"}
 
 
+@pytest.mark.slow
 def test_a_curve_of_probes(root, yaml, other, tmp_path):
     """Shares and starts are added to a curve that is there; what was made is not made again."""
     words = ["curve", yaml, "--data", root, "--weights", "none", "--probe", "knn", "--seeds", "2", "-o", tmp_path / "c"]
@@ -220,6 +221,7 @@ def test_a_curve_of_probes(root, yaml, other, tmp_path):
 
 
 @pytest.mark.parametrize("name", factory.real_files("cxr/nih1000")[:1])
+@pytest.mark.slow
 def test_real_radiographs(name, tmp_path):
     """View position is in the features of a network that nobody trained."""
     real = factory.SHARED / "cxr" / "nih1000"

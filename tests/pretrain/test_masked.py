@@ -201,6 +201,7 @@ for name, make in MAKERS.items():
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compares TensorFlow with JAX")
+@pytest.mark.slow
 def test_jax_hides_the_same_tells_the_same_and_trains_compiled(tmp_path):
     tasks = {name: make() for name, make in MAKERS.items()}
     for name, made in tasks.items():

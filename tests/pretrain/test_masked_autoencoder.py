@@ -93,6 +93,7 @@ def test_every_weight_of_the_blocks_learns():
     assert len({id(weight) for weight in made.weights}) == len(made.weights)
 
 
+@pytest.mark.slow
 def test_a_compiled_step_counts_and_is_finite():
     made = autoencoder()
     made.compile(keras.optimizers.AdamW(1e-3), jit_compile=True)

@@ -9,6 +9,7 @@ from medtf.errors import AskedWronglyError
 from medtf.pretrain.restore import lattice, partners, swapped
 
 
+@pytest.mark.slow
 def test_as_every_task():
     check_task("restore")
 
