@@ -139,7 +139,7 @@ def training_table(
         }
         found = found.with_frame(found.frame, selected={"dropped": everything - len(found), "by": by})
     found = with_masks(found, root, config, say)
-    say_windows(found, config, say)
+    say_intensities(found, root, config, say)
     if config.data.select:
         say(f"selected {', '.join(f'{k} {v}' for k, v in config.data.select.items())}: {len(found):,} examples")
     found = _checked(found, root, config, jobs, progress, say)
@@ -180,17 +180,20 @@ def with_masks(found: table.Table, root, config: Config, say=lambda line: None) 
     return masked
 
 
-def say_windows(found: table.Table, config: Config, say) -> None:
-    """Tell how many radiographs have no window of their own, where `input.intensity` asks for it.
+def say_intensities(found: table.Table, root, config: Config, say) -> None:
+    """Tell how many radiographs have no window of their own, where `input.intensity` asks for it, and whether 16-bit PNGs are nearly black.
 
     Raises:
         MedtfError: a table that is too old to tell.
     """
-    from medtf.data import voi
+    from medtf.data import raster_range, voi
 
-    note = voi.about(found.frame, config.input.intensity)
-    if note:
-        say(f"note: {note}")
+    for note in (
+        voi.about(found.frame, config.input.intensity),
+        raster_range.about(found.frame, root, config.input.raster),
+    ):
+        if note:
+            say(f"note: {note}")
 
 
 def _source(config: Config, root):

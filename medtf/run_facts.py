@@ -73,7 +73,12 @@ def seen(config: Config) -> Rows:
             shown.append(f"{spec + ' ' if isinstance(spec, str) else ''}{center:g}/{width:g}")
         rows.append(("Windows (centre/width, HU)", ", ".join(shown)))
     else:
-        rows.append(("Intensities", f"scaled to 0 to 1 ({given.intensity} of DICOM), {given.channels} channel(s)"))
+        rows.append(
+            (
+                "Intensities",
+                f"scaled to 0 to 1 (DICOM: {given.intensity}; PNG and JPEG: {given.raster}), {given.channels} channel(s)",
+            )
+        )
     if not volumes:
         rows.append(("Aspect ratio", "kept, padded" if given.aspect == "pad" else "stretched to the size"))
     return rows

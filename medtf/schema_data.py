@@ -172,6 +172,8 @@ class Input(Strict):
     clahe: Clahe | None = None  # of radiographs, before the resize
     # of DICOM that is not HU: the stored range, the 0.5th to 99.5th percentile, or the file's own window or VOI LUT
     intensity: Literal["full", "percentile", "voi"] = "percentile"
+    # of PNG and JPEG: by their bits, or by the percentiles of each image
+    raster: Literal["bits", "percentile"] = "bits"
 
     @field_validator("size")
     @classmethod

@@ -72,6 +72,7 @@ def _finished(found: Table, config, told: pd.DataFrame, label_file: str | None, 
     """The table with what was read of bone density, by path; without what is no radiograph and the views that are not asked for."""
     frame = found.frame
     frame = frame.assign(**{name: told[name].reindex(frame["path"]).to_numpy() for name in told})
+    notes = notes + densitometry.two_minds(frame)
     reasons = radiograph_sheets.not_asked_for(frame, config.data.views)
     other = ~frame["modality"].isin(radiograph_sheets.RADIOGRAPHS)
     reasons = reasons.mask(other, "not a radiograph, by Modality (0008,0060)")

@@ -18,7 +18,7 @@ def rows_of(root, *names) -> list[dict]:
 def through_graph(root, rows, size=None, **how) -> list[np.ndarray]:
     """[(height, width, channels)] of every row; `size` None: as large as the first row."""
     frame, size = pd.DataFrame(rows), size or (rows[0]["read_rows"], rows[0]["read_columns"])
-    how = {"aspect": "stretch", "channels": 1, "intensity": "full"} | how
+    how = {"aspect": "stretch", "channels": 1, "intensity": "full", "raster_range": "bits"} | how
     layouts, codes = graph.layouts(frame, intensity=how["intensity"])
     branches = [graph.reader(layout, str(root), size, rows=rows, **how) for layout in layouts]
     cells = {name: tf.constant(frame[name].to_numpy(), kind) for name, kind in graph.NUMBERS.items()}

@@ -153,13 +153,11 @@ def summary(content: dict) -> list[str]:
     """A table of every target, and what may be said of it."""
     from medtf.cli.compare import aligned
     from medtf.evaluate.pages.words import with_interval
-    from medtf.evaluate.settings_words import capital, share
+    from medtf.evaluate.settings_words import heading, share
 
     said = [f"LEAK: {leak}" for leak in content["leaks"]]
     for name, found in content["targets"].items():
-        said.append(
-            f"{name}: {capital(found['label'])} on {found['n']:,} examples of {found['patients']:,} people of the test fold"
-        )
+        said.append(heading(name, found))
         rows = [["labels", "patients", *content["weights"]]]
         for part in content["shares"]:
             points = {one["weights"]: one for one in found["points"] if one["share"] == part}

@@ -43,7 +43,7 @@ def command(config, root, output, overrides, count, augmented, augment):
 
     table = prepare.found_table(parsed, root, progress=show.progress)
     table = prepare.with_masks(split.select(table, parsed.data.select), root, parsed, show.say)
-    prepare.say_windows(table, parsed, show.say)
+    prepare.say_intensities(table, root, parsed, show.say)
     with paths.writing(output):
         target.parent.mkdir(parents=True, exist_ok=True)
         if augment:

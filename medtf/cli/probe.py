@@ -69,13 +69,11 @@ def summary(content: dict) -> list[str]:
     """A table of every target, and what may be said of it."""
     from medtf.cli.compare import aligned
     from medtf.evaluate.pages.words import with_interval
-    from medtf.evaluate.settings_words import capital
+    from medtf.evaluate.settings_words import heading
 
     said = [f"LEAK: {leak}" for leak in content["leaks"]]
     for name, found in content["targets"].items():
-        said.append(
-            f"{name}: {capital(found['label'])} on {found['n']:,} examples of {found['patients']:,} people of the test fold"
-        )
+        said.append(heading(name, found))
         rows = [["", *content["methods"]]]
         for weights in content["weights"]:
             each = {one["method"]: one for one in found["probes"] if one["weights"] == weights}

@@ -195,6 +195,7 @@ def _reader(frame, root: str, config: Config):
                 else "the table holds CT in Hounsfield units: name input.windows, such as [brain, subdural, soft]"
             )
     how = {name: getattr(config.input, name) for name in ("aspect", "channels", "intensity", "clahe")}
+    how["raster_range"] = config.input.raster
     branches = [graph.reader(layout, root, config.input.size, rows=Rows(frame), **how) for layout in found]
     if config.input.channels == 3 and any(layout.kind in ("raw", "decode") for layout in found):
         raise MedtfError(

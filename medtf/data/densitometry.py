@@ -91,6 +91,28 @@ def read(rows: pd.DataFrame, sheet: Path) -> tuple[pd.DataFrame, list[str]]:
     return pd.DataFrame(made, index=rows.index), notes
 
 
+def two_minds(frame: pd.DataFrame) -> list[str]:
+    """A line where people are osteoporotic in one row and not in another: a follow-up, or a slip; it is a diagnosis of the person, not of a side.
+
+    Args:
+        frame: with `patient`, `osteoporosis` and `path`.
+    """
+    if "osteoporosis" not in frame:
+        return []
+    known = frame[frame["osteoporosis"].notna()]
+    told = known.groupby("patient")["osteoporosis"].nunique()
+    both = known[known["patient"].isin(told[told > 1].index)]
+    if not len(both):
+        return []
+    first = both[both["patient"] == both["patient"].iloc[0]]
+    paths = [first.loc[first["osteoporosis"] == value, "path"].iloc[0] for value in (0, 1)]
+    count = both["patient"].nunique()
+    people = "1 person is" if count == 1 else f"{count:,} people are"
+    return [
+        f"{people} osteoporotic in one row and not in another, as in {paths[0]} and {paths[1]}: follow-ups, or a slip?"
+    ]
+
+
 def _diagnosis(rows: pd.DataFrame, t_scores: pd.Series | None, sheet: Path, notes: list[str]) -> dict[str, pd.Series]:
     words = rows["osteoporosis"].map(_word) if "osteoporosis" in rows else pd.Series("", index=rows.index)
     told = words.map(WORDS).astype(float)

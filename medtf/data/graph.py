@@ -79,6 +79,7 @@ def reader(
     aspect: str,
     channels: int,
     intensity: str,
+    raster_range: str,
     rows: Rows,
     clahe: Clahe | None = None,
 ):
@@ -91,6 +92,7 @@ def reader(
         aspect: `pad` to the aspect of `size` with air (black) before the resize, or `stretch`.
         channels: 1, or 3 for colour PNG and JPEG.
         intensity: `full`, `percentile` or `voi` (by percentiles where a file does not say), for DICOM that is not HU.
+        raster_range: `bits` or `percentile`, for PNG and JPEG.
         rows: the table's rows, for the Python decoder.
         clahe: equalise what is not HU, before the resize.
     """
@@ -98,7 +100,7 @@ def reader(
     def read(row) -> tf.Tensor:
         if layout.hounsfield:
             return _hounsfield(row, layout, root, rows, size, aspect)
-        image = _unit(row, layout, root, rows, channels, intensity)
+        image = _unit(row, layout, root, rows, channels, intensity, raster_range)
         if clahe is not None:
             image = equalisation.equalised(image, clip=clahe.clip, tiles=clahe.tiles, named=row["path"])
         return _resized(image, layout, size, aspect, 0.0)
@@ -117,12 +119,15 @@ def _hounsfield(row, layout: Layout, root: str, rows: Rows, size, aspect: str) -
     return _resized(image, layout, size, aspect, fill) * row["read_slope"] + row["read_intercept"]
 
 
-def _unit(row, layout: Layout, root: str, rows: Rows, channels: int, intensity: str) -> tf.Tensor:
-    """Intensities in [0, 1]. PNG and JPEG by their bits; DICOM by the image's own range, percentiles, or window."""
+def _unit(row, layout: Layout, root: str, rows: Rows, channels: int, intensity: str, raster_range: str) -> tf.Tensor:
+    """Intensities in [0, 1]. PNG and JPEG by their bits or percentiles; DICOM by the image's own range, percentiles, or window."""
     if layout.kind in ("png", "jpeg"):
         data = tf.io.read_file(tf.strings.join([root, "/", row["path"]]))
         bits = layout.bits_allocated
-        return raster.decoded(data, kind=layout.kind, bits=bits, channels=channels, orientation=layout.orientation)
+        image = raster.decoded(data, kind=layout.kind, bits=bits, channels=channels, orientation=layout.orientation)
+        if raster_range == "bits":
+            return image
+        return radiograph.shown(image, row, how="percentile", inverted=False, padded=False)
     if layout.voi == voi.LUT:
         image = _decoded_in_python(row, root, rows, pixels.through_voi_lut)
     elif layout.kind == "decode":

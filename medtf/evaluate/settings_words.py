@@ -8,6 +8,12 @@ from medtf.evaluate.statistics.paired import ALPHA
 _UNTOLD = "That it cannot tell is no proof that they are equal."
 
 
+def heading(target: str, found: dict) -> str:
+    """What the table of a target holds: the number, and how many examples and people it is of."""
+    n, people = found["n"], found["patients"]
+    return f"{target}: {capital(found['label'])} on {n:,} examples of {people:,} people of the test fold"
+
+
 def of_probes(target: str, found: dict) -> str:
     """What probes of one target say.
 

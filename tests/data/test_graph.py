@@ -14,7 +14,7 @@ from scipy.ndimage import map_coordinates
 from medtf.data import graph, pixels
 from medtf.data.header import read_header
 
-HOW = {"aspect": "stretch", "channels": 1, "intensity": "full"}
+HOW = {"aspect": "stretch", "channels": 1, "intensity": "full", "raster_range": "bits"}
 
 
 def read(root, rows, size, **how):

@@ -246,3 +246,9 @@ def test_rows_with_a_cell_too_many_do_not_move_into_other_columns(root):
     (root / "shoulder.csv").write_text(text)
     with pytest.raises(MedtfError, match="more cells than the header"):
         examples(root)
+
+
+def test_a_person_with_and_without_osteoporosis_is_told(root):
+    said = notes(examples(root, sheet(osteoporosis=[1, 0, 0, 0])))
+    assert f"1 person is osteoporotic in one row and not in another, as in {NAMES[1]} and {NAMES[0]}" in said
+    assert "in one row and not in another" not in notes(examples(root, sheet()))
