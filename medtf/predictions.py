@@ -1,8 +1,5 @@
 """A model and a table to predictions: one row an example, named by row id, with what was true where it is known."""
 
-import logging
-from contextlib import contextmanager
-
 import keras
 import numpy as np
 import pandas as pd
@@ -11,6 +8,7 @@ from medtf.config import Config, Target
 from medtf.data.labels import encode
 from medtf.evaluate import answers
 from medtf.faults import reading
+from medtf.quiet import silent_tracing
 from medtf.table import Table
 from medtf.uncertainty import Passes
 
@@ -48,7 +46,7 @@ def predict(
     weights: list[np.ndarray] = []
     rows = rows_of_blocks(table, config)
     done = 0
-    with reading(table, root), _silent_tracing():
+    with reading(table, root), silent_tracing():
         for images, _, weight in module.dataset(table, root, config, training=False):
             outputs, passes = network(images)
             for name in config.targets:
@@ -88,21 +86,6 @@ def _plain(model: keras.Model):
         return {name: np.asarray(values, np.float32) for name, values in model.predict_on_batch(given).items()}, {}
 
     return network
-
-
-@contextmanager
-def _silent_tracing():
-    """Each model and each size of batch is traced once, so several in one process make TensorFlow warn of tracing too often."""
-
-    def without(record):
-        return "triggered tf.function retracing" not in record.getMessage()
-
-    logger = logging.getLogger("tensorflow")
-    logger.addFilter(without)
-    try:
-        yield
-    finally:
-        logger.removeFilter(without)
 
 
 def rows_of_blocks(table: Table, config: Config) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Keep TensorFlow's greeting off the terminal, and nothing else."""
 
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -34,3 +35,18 @@ def quiet():
             for line in held:
                 if not _CHATTER.match(line):
                     os.write(2, line)
+
+
+@contextlib.contextmanager
+def silent_tracing():
+    """Each model and each size of batch is traced once, so several in one process make TensorFlow warn of tracing too often."""
+
+    def without(record):
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(without)
+    try:
+        yield
+    finally:
+        logger.removeFilter(without)

@@ -19,6 +19,7 @@ TENSORFLOW = {
     "medtf.precision": "asks which GPUs there are",
     "medtf.doctor": "asks which GPUs there are",
     "medtf.cli.show": "imports it early, to keep its greeting off the terminal",
+    "medtf.explain.gradients": "has gradients of TensorFlow's tape",
     "medtf.train": "MirroredStrategy and seeds",
 }
 # the lowest floor: may be imported by everything, imports nothing above itself

@@ -1,0 +1,1 @@
+"""A heat map against what experts marked: arrays in, numbers out; no Keras, no TensorFlow, no files."""

@@ -1,0 +1,49 @@
+"""Grad-CAM: where the feature maps are active whose mean slope speaks for the class (Selvaraju 2017, arXiv 1610.02391)."""
+
+from keras import ops
+
+from medtf.explain import gradients, layers
+from medtf.explain.enlarge import enlarged
+from medtf.explain.method import Method
+
+
+class CamOfGradients(Method):
+    """Grad-CAM and its kin: a layer's output and the slope against it become one number a place; ReLU; enlarged linearly."""
+
+    def cam(self, activations, slopes):
+        """One number a place.
+
+        Args:
+            activations: float32 tensor (batch, *places, channels). slopes: of the score against it, of the same shape.
+        Returns:
+            float32 tensor (batch, *places).
+        """
+        raise NotImplementedError
+
+    def prepared(self, model, score, layer_name):
+        """See `Method.prepared`."""
+        found = layers.find(model, layer_name)
+
+        def combine(activations, slopes):
+            places = [layers.on_grid(x, found) for x in (activations, slopes)]
+            return ops.relu(self.cam(*places))
+
+        def ask(images, classes):
+            small = gradients.of_layer(model, found.layer, score, combine, (self.name,), images, classes)
+            return ops.convert_to_numpy(enlarged(ops.convert_to_tensor(small), images.shape[1:-1]))
+
+        return ask
+
+
+class GradCAM(CamOfGradients):
+    """ReLU of the sum over channels of (mean of the slope over places) x activation: equations 1 and 2 of the paper.
+
+    On a transformer the patches of a block are the places, as in Selvaraju's layers of a CNN.
+    """
+
+    name, label, paper = "grad-cam", "Grad-CAM", "Selvaraju 2017, arXiv 1610.02391"
+
+    def cam(self, activations, slopes):
+        """See `CamOfGradients.cam`."""
+        weights = ops.mean(slopes, axis=tuple(range(1, len(slopes.shape) - 1)), keepdims=True)
+        return ops.sum(weights * activations, axis=-1)

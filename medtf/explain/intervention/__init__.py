@@ -1,0 +1,1 @@
+"""Change the picture and ask the network again: what its answer really hangs on."""
