@@ -41,7 +41,7 @@ NAMES: dict[str, Measure] = {
     "dice": Measure(
         "Dice at matched area",
         True,
-        "Overlap of the annotation and as many of the hottest pixels as it has; of sets this large it equals rank accuracy.",
+        "Overlap of the annotation and as many of the hottest pixels as it has; both sets being equally large, it equals rank accuracy.",
         "Dice 1945, Ecology 26:297",
     ),
     "iou_mean": Measure(
@@ -94,13 +94,15 @@ NAMES: dict[str, Measure] = {
 # what a map is expected to reach that knows nothing, from the annotated area; over thresholds it depends on the map
 CHANCE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "pointing": lambda area: area,
-    "iou": lambda area: area / (2 - area),  # of the expected overlap; less than half a pixel's worth above it in truth
+    "iou": lambda area: area / (2 - area),
     "dice": lambda area: area,
-    "average_precision": lambda area: area,  # of a constant map; a random order of n pixels about log(n) / n above
+    "average_precision": lambda area: area,
     "mass": lambda area: area,
     "rank": lambda area: area,
     "mass_over_area": lambda area: 1 + 0 * area,
 }
+# of these it is the mean over all shifts of any map; a map with hot and cold places reaches more by chance than a constant one does
+OF_A_CONSTANT_MAP = ("iou", "average_precision")
 
 
 def measures(
@@ -116,7 +118,7 @@ def measures(
     Raises:
         ValueError: empty annotation, shapes that differ, values outside [0, 1].
     """
-    heat, mask = _checked(heat, mask, brain)
+    heat, mask = checked(heat, mask, brain)
     ranked = Ranked(heat, brain)
     found = ranked.against(np.flatnonzero(mask), [int(mask.sum())])
     found = {name: float(values[0]) for name, values in found.items()} | {"empty_map": float(ranked.empty)}
@@ -135,7 +137,7 @@ def curve(heat: np.ndarray, mask: np.ndarray, thresholds=THRESHOLDS, *, brain: n
     Returns:
         {"threshold": (t,), "iou": (t,), "dice": (t,)}, float64; 0 where no pixel reaches the threshold.
     """
-    heat, mask = _checked(heat, mask, brain)
+    heat, mask = checked(heat, mask, brain)
     ranked = Ranked(heat, brain)
     inside = np.sort(ranked.values[np.flatnonzero(mask)])
     thresholds = np.asarray(thresholds, dtype=np.float32)
@@ -145,12 +147,19 @@ def curve(heat: np.ndarray, mask: np.ndarray, thresholds=THRESHOLDS, *, brain: n
 
 
 def chance(name: str, area) -> np.ndarray | None:
-    """What a map that knows nothing reaches at this annotated area (share, or array of them); None where the area does not tell."""
+    """What a map that knows nothing reaches at this annotated area (share, or array of them); None where the area does not tell.
+
+    Of `OF_A_CONSTANT_MAP` it is the least that chance gives: null.elsewhere says what it gives these very maps.
+    """
     return CHANCE[name](np.asarray(area, dtype=np.float64)) if name in CHANCE else None
 
 
-def _checked(heat, mask, brain) -> tuple[np.ndarray, np.ndarray]:
-    """The map, and the annotation as far as it counts."""
+def checked(heat, mask, brain=None) -> tuple[np.ndarray, np.ndarray]:
+    """The map, and the annotation as far as it counts.
+
+    Raises:
+        ValueError: shapes that differ, another type than bool, nothing annotated, or nothing of it inside `brain`.
+    """
     heat, mask = np.asarray(heat), np.asarray(mask)
     if heat.shape != mask.shape:
         raise ValueError(f"the heat map is {heat.shape}, the annotation {mask.shape}: expected equal shapes")

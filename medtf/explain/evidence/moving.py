@@ -50,20 +50,20 @@ class Movable:
         self.low, self.box = low, high - low
         self.places = np.argwhere(mask) - low  # (k, axes)
 
-    def positions(self, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def positions(self, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Where the annotation lies after each shift.
 
         Args:
             shifts: (s, axes) int.
         Returns:
-            (s, k) positions in the flattened picture, and (s,) bool whether the shift moves it and leaves enough of it in the brain.
+            (s, k) positions in the flattened picture; (s, k) bool, which of them count; and (s,) bool, whether the shift moves the annotation and
+            leaves enough of it in the brain.
         """
         moved = (self.places[None] + shifts[:, None]) % self.box + self.low
         flat = np.ravel_multi_index(np.moveaxis(moved, -1, 0), self.shape)
         good = (shifts % self.box != 0).any(axis=1)
-        if self.brain is not None:
-            good &= self.brain[flat].mean(axis=1) >= KEPT
-        return flat, good
+        counts = np.ones(flat.shape, bool) if self.brain is None else self.brain[flat]
+        return flat, counts, good & (counts.mean(axis=1) >= KEPT)
 
 
 def shifted(mask: np.ndarray, rng: np.random.Generator, brain: np.ndarray | None = None) -> np.ndarray:
@@ -78,9 +78,9 @@ def shifted(mask: np.ndarray, rng: np.random.Generator, brain: np.ndarray | None
     """
     movable = Movable(mask, brain)
     for _ in range(TRIES):
-        flat, good = movable.positions(rng.integers(0, movable.box)[None])
+        flat, counts, good = movable.positions(rng.integers(0, movable.box)[None])
         if good[0]:
             found = np.zeros(mask.shape, bool)
-            found.flat[flat[0]] = True
-            return found if brain is None else found & brain
+            found.flat[flat[counts]] = True
+            return found
     raise ValueError(f"{TRIES} shifts of the annotation left less than half of it in the brain, or did not move it")

@@ -34,6 +34,7 @@ class Ranked:
             self.sorted = np.ones_like(self.sorted)
         self.pixels = len(self.sorted)
         self.total = self.sorted.sum(dtype=np.float64)
+        self._map = None
 
     def hotter(self, values, *, or_equal: bool) -> np.ndarray:
         """How many pixels are hotter than each value, or at least as hot."""
@@ -59,18 +60,27 @@ class Ranked:
             mass = np.bincount(owner, weights=values, minlength=len(sizes)) / self.total
             mass[sizes == 0] = np.nan
             area = np.where(sizes, sizes, np.nan) / self.pixels
-            found = self._counts(values, owner, sizes)
+            found = self._counts(self._reached(positions, values), owner, sizes)
         return found | {"mass": mass, "rank": found["dice"].copy(), "area": area, "mass_over_area": mass / area}
 
-    def _counts(self, values, owner, sizes) -> dict[str, np.ndarray]:
+    def _reached(self, positions: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """(k,) int: how many pixels are called once this one is; looked up in a map of them where many annotations share the pixels."""
+        if len(positions) < len(self.values):
+            return self.hotter(values, or_equal=True)
+        if self._map is None:
+            self._map = self.hotter(self.values, or_equal=True)
+        return self._map[positions]
+
+    def _counts(self, reached, owner, sizes) -> dict[str, np.ndarray]:
         """What follows from the order of the pixels alone, and from thresholds."""
-        reached = self.hotter(values, or_equal=True)  # so many pixels are called once this one is
-        base = np.arange(len(sizes)) * (self.pixels + 1)
-        keys = np.sort(base[owner] + reached)  # by annotation, then from the hottest
+        small = np.int32 if len(sizes) * (self.pixels + 1) < 2**31 else np.int64  # sorted twice as fast
+        base = (np.arange(len(sizes)) * (self.pixels + 1)).astype(small)
+        keys = base[owner] + reached.astype(small)
+        keys.sort()  # by annotation, then from the hottest
         starts = np.cumsum(sizes) - sizes
 
         def among(k):  # annotated pixels among the k hottest, k falling between two groups of ties
-            return np.searchsorted(keys, base + k, side="right") - starts
+            return np.searchsorted(keys, base + np.asarray(k, small), side="right") - starts
 
         n = np.where(sizes, sizes, np.nan)
         hottest = self.hotter(self.sorted[-1], or_equal=True)
