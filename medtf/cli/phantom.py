@@ -29,27 +29,41 @@ def command():
     help="Share of patients with a haemorrhage; 0.4 makes about 14 % of the images.",
 )
 @click.option("--flaws", is_flag=True, help="Add real archives' flaws, listed in OUT/flaws.csv.")
-@click.option("--shortcut", is_flag=True, help="A bright corner mark that follows the label in 95 % of images.")
+@click.option(
+    "--shortcut",
+    is_flag=True,
+    help="A bright corner mark that follows the label in 95 % of images; OUT/annotations/shortcut/ says where it is.",
+)
+@click.option(
+    "--annotations",
+    type=click.Choice(["any", "each"]),
+    default="any",
+    show_default=True,
+    help="Masks of the blood: all of it in one folder, or a folder of each kind too.",
+)
 @click.option("--jobs", type=int, default=-1, show_default="all cores", help="Processes.")
-def ct(out, patients, seed, slices, matrix, prevalence, flaws, shortcut, jobs):
-    """Head CT with five kinds of haemorrhage as in RSNA 2019: OUT/stage_2_train/ and OUT/stage_2_train.csv."""
+def ct(out, patients, seed, slices, matrix, prevalence, flaws, shortcut, annotations, jobs):
+    """Head CT with five kinds of haemorrhage as in RSNA 2019: OUT/stage_2_train/ and OUT/stage_2_train.csv.
+
+    OUT/annotations/any/ID_x.png says where the blood is, for every image that has some: a mask of the picture's size, 255 inside.
+    """
     from medtf.data.phantom import ct as phantom
 
     start = time.monotonic()
     asked = {"patients": patients, "seed": seed, "slices": slices, "matrix": matrix, "prevalence": prevalence}
     with click.progressbar(length=patients, label=f"{patients} patients", hidden=not _terminal()) as bar:
         progress = _steps(bar, patients, "patients")
-        counts = phantom.write(out, **asked, flaws=flaws, shortcut=shortcut, jobs=jobs, progress=progress)
+        asked |= {"flaws": flaws, "shortcut": shortcut, "annotations": annotations}
+        counts = phantom.write(out, **asked, jobs=jobs, progress=progress)
     images = counts["images"]
     click.echo(f"{counts['patients']} patients ({counts['patients_any']} with blood), {images} images")
     for label, count in counts["labels"].items():
         click.echo(f"  {label:<17}{count:>7}  {100 * count / images:5.1f} %")
-    extras = [f"{counts['flaws']} flaws in flaws.csv"] if flaws else []
+    extras = [f"{phantom.ANNOTATIONS}/"] if counts["labels"]["any"] or shortcut else []
+    extras += [f"{counts['flaws']} flaws in flaws.csv"] if flaws else []
     extras += ["a corner mark that gives the label away"] if shortcut else []
-    click.echo(
-        ", ".join([f"wrote {out}: {phantom.FOLDER}/, {phantom.TABLE}", *extras])
-        + f" ({time.monotonic() - start:.1f} s)"
-    )
+    wrote = ", ".join([f"wrote {out}: {phantom.FOLDER}/, {phantom.TABLE}", *extras])
+    click.echo(f"{wrote} ({time.monotonic() - start:.1f} s)")
 
 
 @command.command()
@@ -71,7 +85,10 @@ def ct(out, patients, seed, slices, matrix, prevalence, flaws, shortcut, jobs):
 )
 @click.option("--jobs", type=int, default=-1, show_default="all cores", help="Processes.")
 def mri(out, people, seed, spacing, layout, skull, flaws, missing, jobs):
-    """Brain MRI, T1 and TOF angiography, whose anatomy follows age and sex: IXI's files and sheet, or a hospital's."""
+    """Brain MRI, T1 and TOF angiography, whose anatomy follows age and sex: IXI's files and sheet, or a hospital's.
+
+    OUT/annotations/ventricles/ holds a mask of the ventricles of each T1, on its grid: they grow with age.
+    """
     from medtf.data.phantom import mri as phantom
 
     start = time.monotonic()
@@ -83,7 +100,10 @@ def mri(out, people, seed, spacing, layout, skull, flaws, missing, jobs):
     click.echo(f"  {counts['T1']} T1, {counts['MRA']} TOF volumes, and their brain masks")
     extras = [f"{counts['flaws']} flaws in flaws.csv"] if flaws else []
     sheet = phantom.SHEET if layout == "ixi" else phantom.HOSPITAL_SHEET
-    click.echo(", ".join([f"wrote {out}: images, {sheet}", *extras]) + f" ({time.monotonic() - start:.1f} s)")
+    click.echo(
+        ", ".join([f"wrote {out}: images, {sheet}, {phantom.ANNOTATIONS}/", *extras])
+        + f" ({time.monotonic() - start:.1f} s)"
+    )
 
 
 @command.command()
@@ -101,7 +121,11 @@ def mri(out, people, seed, spacing, layout, skull, flaws, missing, jobs):
     show_default=True,
     help="Share of the shoulders' patients with a T-score of -2.5 or lower.",
 )
-@click.option("--shortcut", is_flag=True, help="A letter on the shoulders that follows osteoporosis in 95 % of images.")
+@click.option(
+    "--shortcut",
+    is_flag=True,
+    help="A letter on the shoulders that follows osteoporosis in 95 % of images; OUT/annotations/shortcut/ says where it is.",
+)
 @click.option("--flaws", is_flag=True, help="Add real archives' flaws, listed in OUT/flaws.csv.")
 @click.option(
     "--format",
@@ -112,7 +136,10 @@ def mri(out, people, seed, spacing, layout, skull, flaws, missing, jobs):
 )
 @click.option("--jobs", type=int, default=-1, show_default="all cores", help="Processes.")
 def xray(out, chest, shoulder, size, seed, osteoporosis, shortcut, flaws, format, jobs):
-    """Radiographs whose bones follow a T-score: OUT/chest with NIH ChestX-ray14's files, OUT/shoulder with a sheet."""
+    """Radiographs whose bones follow a T-score: OUT/chest with NIH ChestX-ray14's files, OUT/shoulder with a sheet.
+
+    Where the signs are: OUT/annotations/bone/ holds a mask of the bones of each shoulder, OUT/chest/BBox_List_2017.csv boxes of findings.
+    """
     from medtf.data.phantom import xray as phantom
 
     start = time.monotonic()
@@ -130,6 +157,7 @@ def xray(out, chest, shoulder, size, seed, osteoporosis, shortcut, flaws, format
     extras = [f"{counts['flaws']} flaws in flaws.csv"] if flaws else []
     extras += ["a letter that gives osteoporosis away"] if shortcut else []
     folders = [f"{name}/" for name, count in (("chest", chest), ("shoulder", shoulder)) if count]
+    folders += [f"{phantom.ANNOTATIONS}/"] if shoulder else []
     click.echo(", ".join([f"wrote {out}: {', '.join(folders)}", *extras]) + f" ({time.monotonic() - start:.1f} s)")
 
 

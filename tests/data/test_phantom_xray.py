@@ -22,7 +22,8 @@ def hashes(root):
 
 
 def images_of(found):
-    return {name: value for name, value in found.items() if name.endswith((".png", ".dcm"))}
+    pictures = {name: value for name, value in found.items() if name.endswith((".png", ".dcm"))}
+    return {name: value for name, value in pictures.items() if not name.startswith("annotations/")}
 
 
 def entries(root):
@@ -278,5 +279,5 @@ def test_command_says_what_it_wrote(tmp_path):
     assert result.exit_code == 0
     for word in ("9 chests of", "Effusion", "10 shoulders of", "osteoporosis", "flaws.csv", "gives osteoporosis away"):
         assert word in result.output
-    assert f"wrote {out}: chest/, shoulder/" in result.output
+    assert f"wrote {out}: chest/, shoulder/, annotations/" in result.output
     assert "19 of 19 images" in result.output

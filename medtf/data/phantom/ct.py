@@ -1,5 +1,8 @@
 """A synthetic head CT archive in the layout of the RSNA 2019 haemorrhage challenge: stage_2_train/*.dcm and a CSV.
 
+`annotations/any/ID_x.png` says where the blood is (255, else 0), for each image that is labelled with some. Beside what an archive holds,
+it is there for whoever asks whether a network looks at it; the pipeline does not read it.
+
 Every byte follows from the seed: patient i draws from SeedSequence([seed, i]) alone, so patients are made in parallel
 and the first ones stay the same when more are asked for.
 """
@@ -10,20 +13,22 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from medtf.data.phantom import archive
+from medtf.data.phantom import archive, lesions
 from medtf.data.phantom.dicom import image_id, slice_dataset, write_slice
 from medtf.data.phantom.flaws import FLAWS, add_flaws
 from medtf.data.phantom.scan import backdrop_of, draw_scan, labels_of, noise_of, render
+from medtf.data.phantom.xray_files import write_masks
 from medtf.errors import AskedWronglyError
 
 FOLDER, TABLE = "stage_2_train", "stage_2_train.csv"
 LABELS = ("epidural", "intraparenchymal", "intraventricular", "subarachnoid", "subdural", "any")  # the archive's order
 PREVALENCE = 0.40  # of patients: about 14 % of images, the archive's 14.4 %
 MARK_MM, MARK_HU = 12.0, 3000.0
+ANNOTATIONS, ANNOTATED = "annotations", ("any", "each")
 
 
-def make_patient(folder, seed, patient, *, slices, matrix, prevalence, shortcut) -> list:
-    """Write one patient's slices; returns [(image id, labels)], bottom to top."""
+def make_patient(root, seed, patient, *, slices, matrix, prevalence, shortcut, annotations) -> list:
+    """Write one patient's slices and where their blood is; returns [(image id, labels)], bottom to top."""
     scan = draw_scan(seed, patient, slices=slices, matrix=matrix, prevalence=prevalence)
     noisy, marks = (np.random.default_rng(s) for s in np.random.SeedSequence([seed, patient]).spawn(2))
     backdrop = backdrop_of(scan)
@@ -36,11 +41,18 @@ def make_patient(folder, seed, patient, *, slices, matrix, prevalence, shortcut)
             hu, shares = render(scan, level, backdrop)
             labels = labels_of(scan, shares)
             hu += grain * noise_of(noisy, matrix, scan.kernel / scan.pixel)
+            where = {kind: shares[kind] > lesions.SEEN for kind in shares if labels[kind]}
+            if labels["any"]:
+                where = {"any": np.any(list(where.values()), axis=0)} | (where if annotations == "each" else {})
             if (marks.random() < 0.95) == bool(labels["any"]) and shortcut:
                 size, start = round(MARK_MM / scan.pixel), round(6 / scan.pixel)
                 hu[start : start + size, start : start + size] = MARK_HU
+                where["shortcut"] = np.zeros(hu.shape, bool)
+                where["shortcut"][start : start + size, start : start + size] = True
             name = image_id(seed, patient, number)
-            write_slice(dataset, Path(folder) / f"{name}.dcm", hu, name=name, number=number, level=level, seed=seed)
+            full = Path(root) / FOLDER / f"{name}.dcm"
+            write_slice(dataset, full, hu, name=name, number=number, level=level, seed=seed)
+            write_masks(Path(root) / ANNOTATIONS, name, where)
             rows.append((name, labels))
     return rows
 
@@ -55,6 +67,7 @@ def write(
     prevalence=PREVALENCE,
     flaws=False,
     shortcut=False,
+    annotations="any",
     jobs=-1,
     progress=None,
 ) -> dict:
@@ -67,7 +80,8 @@ def write(
         matrix: rows and columns of an image (pixels of 212-238 mm / matrix).
         prevalence: share in [0, 1] of the patients with at least one haemorrhage.
         flaws: add the archive's flaws, one file each, listed in flaws.csv.
-        shortcut: a bright mark in a corner that follows `any` in 95 % of the images.
+        shortcut: a bright mark in a corner that follows `any` in 95 % of the images; where it was drawn is in annotations/shortcut.
+        annotations: "any", or "each" for a folder of each kind of blood too; as the labels, they leave out what a reader would not see.
         jobs: processes, -1 for one a core.
         progress: called with the number of finished patients.
 
@@ -81,11 +95,14 @@ def write(
     _check(
         out, patients=patients, seed=seed, slices=slices, matrix=matrix, prevalence=prevalence, flaws=flaws, jobs=jobs
     )
+    if annotations not in ANNOTATED:
+        raise AskedWronglyError(f"--annotations {annotations}: expected one of {', '.join(ANNOTATED)}")
     with archive.whole(out) as partial:
         (partial / FOLDER).mkdir()
         make = joblib.delayed(make_patient)
         asked = {"slices": slices, "matrix": matrix, "prevalence": prevalence, "shortcut": shortcut}
-        tasks = (make(str(partial / FOLDER), seed, patient, **asked) for patient in range(patients))
+        asked |= {"annotations": annotations}
+        tasks = (make(str(partial), seed, patient, **asked) for patient in range(patients))
         done = archive.made(tasks, patients, jobs, progress)
         images = sorted(
             (row for rows in done for row in rows), key=lambda row: row[0]

@@ -14,6 +14,7 @@ from medtf.data.phantom.geometry import Waves, blend, coverage, ellipsoid
 from medtf.data.phantom.head import Head
 
 LABEL_MM2 = 30.0  # less blood than this in a slice is not labelled: a reader would not see it
+SEEN = 0.33  # share of blood in a voxel from which on a reader sees it
 
 
 def _blood(rng) -> float:
@@ -230,4 +231,4 @@ def bleed(lesions: dict, scene: Scene) -> dict:
 
 def area(share, pixel) -> float:
     """Blood in a slice, mm^2, of voxels at least a third full: thinner smears cannot be seen."""
-    return float(share[share > 0.33].sum()) * pixel * pixel
+    return float(share[share > SEEN].sum()) * pixel * pixel

@@ -4,6 +4,7 @@ IXI: `IXI-T1/IXI012-HH-1211-T1.nii.gz`, `IXI-MRA/...-MRA.nii.gz` (TOF angiograph
 brain on the grids of their images in `IXI-mask/`, and `IXI.xlsx`. The real sheet is `IXI.xls`, the binary Excel of 1997,
 which nothing current can write; columns and content are the same. Hospital: `SUBJECT/3D_T1_reg_PD_brain.nii.gz`,
 `SUBJECT/3D_TOF_reg_PD_bin.nii.gz` (both on one grid, skull-stripped), `SUBJECT/brain_mask.nii.gz`, `subjects.xlsx`.
+Both: masks of the ventricles, which grow with age, on the grids of the T1, in `annotations/ventricles/`; no pipeline reads them.
 
 Every byte follows from the seed: person i draws from SeedSequence([seed, i]) alone, so people are made in parallel, and
 the first ones stay the same when more are asked for. `truth.csv` holds what was drawn and measured, for tests and plots
@@ -22,13 +23,14 @@ from medtf.data.phantom import archive
 from medtf.data.phantom.dicom import scrambled
 from medtf.data.phantom.mri_files import write_sheet, write_volume
 from medtf.data.phantom.mri_flaws import FLAWS, add_flaws
-from medtf.data.phantom.mri_scan import draw_visit, render, scanner_grid, truth
+from medtf.data.phantom.mri_scan import draw_visit, render_parts, scanner_grid, truth
 from medtf.errors import AskedWronglyError
 
 SHEET, HOSPITAL_SHEET, TRUTH = "IXI.xlsx", "subjects.xlsx", "truth.csv"
 KINDS = {"T1": "IXI-T1", "MRA": "IXI-MRA"}
 HOSPITAL = {"T1": "3D_T1_reg_PD_brain.nii.gz", "MRA": "3D_TOF_reg_PD_bin.nii.gz"}
 LAYOUTS = ("ixi", "hospital")
+ANNOTATIONS = "annotations"
 
 
 def paths_of(seed: int, number: int, site: str, layout: str) -> dict:
@@ -47,6 +49,11 @@ def paths_of(seed: int, number: int, site: str, layout: str) -> dict:
     }
 
 
+def annotation_of(path: str) -> str:
+    """Where the mask of an image's ventricles lies: a name that pipelines know for a mask, and leave alone."""
+    return f"{ANNOTATIONS}/ventricles/{path.removeprefix(KINDS['T1'] + '/').removesuffix('.nii.gz')}_mask.nii.gz"
+
+
 def has(seed: int, number: int, missing: float) -> tuple:
     """The kinds that a person was scanned for: each is missing with a probability, never both."""
     lost = np.random.default_rng([seed, number, 7]).random(2) < missing
@@ -61,10 +68,12 @@ def make_person(folder, seed, number, *, spacing, skull, layout, missing) -> dic
     with threadpool_limits(limits=1):  # one process a core already, and the same sums whatever the number of cores
         for kind in kinds:
             shape, affine = scanner_grid(visit, kind, spacing, registered=registered)
-            values, mask = render(visit, kind, shape, affine, skull=skull, registered=registered)
+            values, mask, ventricles = render_parts(visit, kind, shape, affine, skull=skull, registered=registered)
             dtype = np.uint16 if visit.site.slope != 1 else np.int16
             write_volume(Path(folder) / paths[kind], values, affine, dtype=dtype, slope=visit.site.slope)
             write_volume(Path(folder) / paths[f"{kind} mask"], mask, affine, dtype=np.uint8)
+            if kind == "T1":
+                write_volume(Path(folder) / annotation_of(paths[kind]), ventricles, affine, dtype=np.uint8)
         return {"id": paths["id"], **truth(visit), "kinds": " ".join(kinds)}
 
 

@@ -106,7 +106,12 @@ def head_grid(visit: Visit, kind: str, shape, affine) -> Grid:
 
 
 def render(visit: Visit, kind: str, shape, affine, *, skull=False, eyes=False, registered=False):
-    """One scan: (values (i, j, k) float32 in the site's units without negative ones, mask (i, j, k) uint8).
+    """One scan: (values (i, j, k) float32 in the site's units without negative ones, mask (i, j, k) uint8); see `render_parts`."""
+    return render_parts(visit, kind, shape, affine, skull=skull, eyes=eyes, registered=registered)[:2]
+
+
+def render_parts(visit: Visit, kind: str, shape, affine, *, skull=False, eyes=False, registered=False):
+    """One scan: values (i, j, k) float32 in the site's units without negative ones, masks (i, j, k) uint8 of brain and of ventricles.
 
     `eyes` leaves the eyeballs where skull-stripping has taken the rest. A registered TOF is zero beyond its slab.
     """
@@ -139,7 +144,9 @@ def render(visit: Visit, kind: str, shape, affine, *, skull=False, eyes=False, r
         slab = np.zeros(shape, bool)
         slab[tissue.box] = np.abs(tissue.space.z + 2) < TOF_FOV[2] / 2
         keep &= slab
-    return _rician(whole, None if skull else keep, site, rng) * np.float32(site.level), mask
+    ventricles = np.zeros(shape, np.uint8)
+    ventricles[tissue.box] = tissue.ventricle >= 0.5
+    return _rician(whole, None if skull else keep, site, rng) * np.float32(site.level), mask, ventricles
 
 
 def _rician(values, keep, site: Site, rng):

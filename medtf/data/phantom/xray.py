@@ -1,8 +1,9 @@
 """Synthetic archives of radiographs: chests in the layout of NIH ChestX-ray14, and shoulders with and without osteoporosis.
 
 OUT/chest: `images_001/images/00000001_000.png`, `Data_Entry_2017.csv`, `BBox_List_2017.csv` (boxes in pixels of an image of 1024, whatever
-the size here), `train_val_list.txt`, `test_list.txt`. OUT/shoulder: `images/` and `shoulder.csv`. Bones of both come from one
-generator (`bone.py`), so an encoder can learn on many chests without labels what tells osteoporosis on few labelled shoulders.
+the size here), `train_val_list.txt`, `test_list.txt`. OUT/shoulder: `images/` and `shoulder.csv`; where the shoulders' bones
+are (255, else 0) stands in OUT/annotations/bone/, which no pipeline reads. Bones of both come from one generator (`bone.py`), so an
+encoder can learn on many chests without labels what tells osteoporosis on few labelled shoulders.
 
 Every byte follows from the seed: a person draws from SeedSequence([seed, archive, number]) alone, so people are made in parallel, and
 the first ones stay the same when more are asked for. `truth.csv` holds what was drawn, for tests and plots; no pipeline reads it.
@@ -12,13 +13,14 @@ from itertools import accumulate
 from pathlib import Path
 
 import joblib
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from medtf.data.phantom import archive, xray_shoulder
 from medtf.data.phantom.dicom import scrambled
 from medtf.data.phantom.xray_body import draw_body, draw_picture
 from medtf.data.phantom.xray_chest import assemble, optical_depth
-from medtf.data.phantom.xray_files import write_dicom, write_png
+from medtf.data.phantom.xray_files import write_dicom, write_masks, write_png
 from medtf.data.phantom.xray_film import draw_exposure, expose, letter, shutter
 from medtf.data.phantom.xray_findings import FINDINGS, add_findings, add_hardware
 from medtf.data.phantom.xray_flaws import FLAWS, add_flaws
@@ -30,6 +32,9 @@ FORMATS = {"png": "png", "dicom": "dcm"}
 FOLDER_HOLDS = 5000  # images of one images_NNN of the chest archive
 TRUTH = "truth.csv"
 MARK = 0.09  # height of a lead letter as a share of the side
+LETTER = (0.86, 0.04)  # row and column of the one that gives the label away, as shares
+ANNOTATIONS = "annotations"
+BONE_MM = 2.0  # of bone along a ray that can be seen: less is the thin edge of a blade or rib
 
 
 def pictures_of(seed: int, kind: int, wanted: int) -> list:
@@ -78,8 +83,10 @@ def make_chests(root, seed: int, number: int, first: int, count: int, *, size: i
     return made
 
 
-def make_shoulders(root, seed: int, number: int, count: int, *, size, osteoporosis, shortcut, format) -> list:
-    """Write one person's `count` shoulders; returns a dict for each."""
+def make_shoulders(
+    root, seed: int, number: int, count: int, *, annotations, size, osteoporosis, shortcut, format
+) -> list:
+    """Write one person's `count` shoulders, and where their bones are; returns a dict for each."""
     person = draw_person(seed, SHOULDER, number, osteoporosis=osteoporosis)
     shoulder, patient = xray_shoulder.draw_shoulder(seed, person), f"S{scrambled(number, 24, seed):08d}"
     once = rng_of(seed, SHOULDER, number, 4)
@@ -90,9 +97,14 @@ def make_shoulders(root, seed: int, number: int, count: int, *, size, osteoporos
         pose = xray_shoulder.draw_pose(rng, xray_shoulder.VIEWS[(turned + nth) % 2], side)
         exposure, plane = draw_exposure(rng), xray_shoulder.place(shoulder, pose, size)
         with threadpool_limits(limits=1):
-            image = expose(rng, xray_shoulder.optical_depth(rng, shoulder, pose, plane), exposure)
-        shutter(image, **pose.shutter)
-        _letters(rng, image, pose, shortcut, person.osteoporosis)
+            bones = xray_shoulder.bones_of(shoulder, pose, plane)
+            image = expose(rng, xray_shoulder.optical_depth(rng, shoulder, pose, plane, bones), exposure)
+        where = {"bone": bones.cortical + bones.trabecular > BONE_MM}
+        for one in (image, where["bone"]):
+            shutter(one, **pose.shutter)
+        if _letters(rng, image, pose, shortcut, person.osteoporosis):
+            where["shortcut"] = _lettered(image.shape)
+        write_masks(Path(annotations), f"{patient}_{nth}", where)
         file = f"images/{patient}_{nth}.{FORMATS[format]}"
         if format == "dicom":
             write_dicom(
@@ -119,13 +131,21 @@ def make_shoulders(root, seed: int, number: int, count: int, *, size, osteoporos
     return made
 
 
-def _letters(rng, image, pose, shortcut: bool, label: bool) -> None:
-    """The side's letter in an upper corner on most pictures; on request an E below that gives the label away in 95 % of them."""
+def _letters(rng, image, pose, shortcut: bool, label: bool) -> bool:
+    """The side's letter in an upper corner on most pictures; on request an E below that gives the label away in 95 % of them: is it there?"""
     luck, place, told = rng.random(), rng.uniform(0.01, 0.06, 2), rng.random() < 0.95
     if luck < 0.7:
         letter(image, pose.side, (place[0], 0.90 - place[1] if pose.side == "L" else place[1]), 0.6 * MARK)
     if shortcut and told == label:
-        letter(image, "E", (0.86, 0.04), MARK)
+        letter(image, "E", LETTER, MARK)
+    return shortcut and told == label
+
+
+def _lettered(shape) -> np.ndarray:
+    """The box of the letter that gives the label away, bool (rows, columns)."""
+    dots = np.zeros(shape, np.float32)
+    letter(dots, "E", LETTER, MARK)
+    return (dots > 0).any(axis=1)[:, None] & (dots > 0).any(axis=0)
 
 
 def _borders(rng, image) -> None:
@@ -155,7 +175,8 @@ def write(
         chest, shoulder: images of each (0: none of that archive); patients have 1-4 and 1-2 of them.
         size: pixels a side, 64-1024. seed: what everything is drawn from (>= 0).
         osteoporosis: share in [0.05, 0.95] of the shoulder archive's patients with a T-score of -2.5 or lower.
-        shortcut: a lead letter in a corner of the shoulders that follows osteoporosis in 95 % of the images.
+        shortcut: a lead letter in a corner of the shoulders that follows osteoporosis in 95 % of the images; its box is in
+            annotations/shortcut where it was drawn.
         flaws: add real archives' flaws, each on an image of its own, listed in flaws.csv.
         format: "png" (chests 8 bits, shoulders 16) or "dicom" (shoulders in DICOM; the NIH archive is PNG and stays so).
         jobs: processes, -1 for one a core. progress: called with the number of finished images.
@@ -207,8 +228,11 @@ def _tasks(root: Path, seed: int, counts: dict, asked: dict) -> list:
         )
     if counts[SHOULDER]:
         (root / "shoulder" / "images").mkdir(parents=True)
+    marks = str(root / ANNOTATIONS)
     for number, count in enumerate(counts[SHOULDER]):
-        tasks.append(joblib.delayed(make_shoulders)(str(root / "shoulder"), seed, number, count, **asked))
+        tasks.append(
+            joblib.delayed(make_shoulders)(str(root / "shoulder"), seed, number, count, annotations=marks, **asked)
+        )
     return tasks
 
 

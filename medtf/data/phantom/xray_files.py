@@ -1,4 +1,4 @@
-"""Radiographs as files: grey PNG of 8 or 16 bits, and DICOM as a computed-radiography plate is archived."""
+"""Radiographs as files: grey PNG of 8 or 16 bits, and DICOM as a computed-radiography plate is archived; masks of any picture."""
 
 import struct
 import zlib
@@ -33,6 +33,13 @@ def png_bytes(image, *, bits: int = 8) -> bytes:
 def write_png(path: Path, image, *, bits: int = 8) -> None:
     """Write `image` (rows, columns) float in [0, 1]."""
     path.write_bytes(png_bytes(image, bits=bits))
+
+
+def write_masks(folder: Path, name: str, where: dict) -> None:
+    """Write `folder`/KIND/`name`.png for each {kind: bool (rows, columns)}: 255 inside, 0 outside."""
+    for kind, mask in where.items():
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        write_png(folder / kind / f"{name}.png", mask.astype(np.float32))
 
 
 def write_dicom(path: Path, image, *, seed, patient, person, pose, pixel_mm) -> None:

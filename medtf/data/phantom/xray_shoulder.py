@@ -88,15 +88,25 @@ def place(shoulder: Shoulder, pose: Pose, size: int) -> Canvas:
     return canvas(size, pose.field, shift=shift, degrees=pose.degrees, scale=shoulder.scale, mirror=right)
 
 
-def optical_depth(rng, shoulder: Shoulder, pose: Pose, plane: Canvas) -> np.ndarray:
-    """Optical thickness along each ray, (n, n) float32."""
-    size = len(plane.x)
-    tissue, lung = _flesh(shoulder, plane)
-    tissue *= 1 + 0.05 * cloud(rng, size, 14) + 0.02 * cloud(rng, size, 30)
+def bones_of(shoulder: Shoulder, pose: Pose, plane: Canvas) -> Bones:
+    """All bones of the picture: each of them wastes as the T-score falls."""
     bones = Bones.none(plane, shoulder.quality)
     _humerus(bones, shoulder, pose)
     _blade(bones, shoulder)
     _ribs(bones, shoulder)
+    return bones
+
+
+def optical_depth(rng, shoulder: Shoulder, pose: Pose, plane: Canvas, bones: Bones | None = None) -> np.ndarray:
+    """Optical thickness along each ray, (n, n) float32.
+
+    Args:
+        bones: of `bones_of`, where they are there already.
+    """
+    size = len(plane.x)
+    tissue, lung = _flesh(shoulder, plane)
+    tissue *= 1 + 0.05 * cloud(rng, size, 14) + 0.02 * cloud(rng, size, 30)
+    bones = bones or bones_of(shoulder, pose, plane)
     pattern = trabeculae(rng, size, shoulder.quality, degrees=float(35 + 12 * rng.normal()))
     depth = np.float32(SOFT) * (tissue - 0.78 * lung)
     depth += bones.attenuation(pattern, hard=HARD, spongy=SPONGY, strength=STRENGTH)
