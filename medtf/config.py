@@ -14,10 +14,11 @@ from pydantic import BaseModel, ValidationError
 from medtf.errors import AskedWronglyError, nearest
 from medtf.schema import Augment, Config, Evaluate, Model, Stage, Track, Train
 from medtf.schema_data import Clahe, Data, Input, Labels, Patches, Split, Target, Undersample, Uniform
+from medtf.schema_explain import Explain
 from medtf.schema_pretrain import Pretrain
 
 __all__ = [
-    "Augment", "Clahe", "Config", "Data", "Evaluate", "Input", "Labels", "Model", "Patches", "Pretrain", "Split", "Stage", "Target",
+    "Augment", "Clahe", "Config", "Data", "Evaluate", "Explain", "Input", "Labels", "Model", "Patches", "Pretrain", "Split", "Stage", "Target",
     "Track", "Train", "Undersample", "Uniform", "dump", "judged_as", "load", "override", "parse", "shipped",
 ]  # fmt: skip
 

@@ -29,14 +29,14 @@ def draw(table: Table, root, config: Config) -> list[str]:
     """
     config = ensembling.unkept(config)
     with reading(table, root):
-        images = _seen(table, root, config)
+        images = seen(table, root, config)
     if config.model.dimensions == 3:
         spacings = preview_volumes.spacings_of(config, table)
         return [encoded(planes(volume[..., 0], mm)) for volume, mm in zip(images, spacings, strict=True)]
     return [encoded(panels(image, windows=config.input.windows is not None)) for image in images]
 
 
-def _seen(table: Table, root, config: Config) -> list[np.ndarray]:
+def seen(table: Table, root, config: Config) -> list[np.ndarray]:
     """What the network is given of each row; where that is patches, the one that holds most foreground."""
     rows = iter(predictions.rows_of_blocks(table, config))
     fullest: dict[int, tuple[float, np.ndarray]] = {}

@@ -32,8 +32,8 @@ def predict_files(
         MedtfError: a path that is not there, or nothing that can be predicted. AskedWronglyError: passes that cannot be made.
     """
     config, chosen = ensembling.unkept(run.config()), run.read_json("thresholds.json")["targets"]
-    root, paths = _below_one_root(files)
-    table = _readable(config, root, paths, progress)
+    root, paths = below_one_root(files)
+    table = readable(config, root, paths, progress)
     if ensembling.is_ensemble(run):
         if mc_dropout or tta:
             raise AskedWronglyError(
@@ -59,7 +59,7 @@ def predict_files(
     return whole.fillna({"reason": ""}).astype(dict.fromkeys(counted, "Int64")), root
 
 
-def _readable(config: Config, root: Path, paths: list[str], progress: prepare.Progress) -> Table:
+def readable(config: Config, root: Path, paths: list[str], progress: prepare.Progress) -> Table:
     """The files as a table without labels; what the model cannot take is left out, each with its reason.
 
     Raises:
@@ -100,7 +100,7 @@ def _columns(run: runs.Run, config: Config, chosen: dict, found: pd.DataFrame) -
     return pd.DataFrame(columns)
 
 
-def _below_one_root(files) -> tuple[Path, list[str]]:
+def below_one_root(files) -> tuple[Path, list[str]]:
     """The files' common folder, and their paths below it."""
     found = []
     for name in files:

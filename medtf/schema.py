@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from medtf.errors import nearest
 from medtf.schema_data import Data, Input, Strict, Target, target
 from medtf.schema_evaluate import Evaluate
+from medtf.schema_explain import Explain
 from medtf.schema_pretrain import TASKS, Pretrain
 
 
@@ -142,6 +143,7 @@ class Config(Strict):
     augment: Augment = Augment()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
+    explain: Explain = Explain()
     pretrain: Pretrain | None = None  # a task that makes its own labels, in place of targets
     track: Track = Track()
 
@@ -156,9 +158,12 @@ class Config(Strict):
             for name in names:
                 if name not in self.targets:
                     raise ValueError(f"{key}: {name!r} is no target: {nearest(name, self.targets)}")
-        target = self.data.undersample.target
-        if target is not None and target not in self.targets:
-            raise ValueError(f"data.undersample.target: {target!r} is no target: {nearest(target, self.targets)}")
+        for key, name in (
+            ("data.undersample.target", self.data.undersample.target),
+            ("explain.target", self.explain.target),
+        ):
+            if name is not None and name not in self.targets:
+                raise ValueError(f"{key}: {name!r} is no target: {nearest(name, self.targets)}")
         return self
 
     @model_validator(mode="after")
@@ -169,6 +174,8 @@ class Config(Strict):
             raise ValueError(
                 "targets: a pretraining makes its labels of the images themselves: remove `targets`, or `pretrain`"
             )
+        if self.explain.every:
+            raise ValueError("explain.every: a pretraining has no answer to be explained: leave it at 0")
         if self.data.undersample.policy != "none":
             raise ValueError("data.undersample: a pretraining knows no classes: leave it at none")
         if self.augment.mixup or self.augment.cutmix:

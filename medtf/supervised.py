@@ -5,6 +5,7 @@ from medtf.beforehand import about_norms, channels_of
 from medtf.config import Config
 from medtf.data.labels import encode
 from medtf.evaluate import thresholds
+from medtf.explain.runs import watching
 from medtf.fitting import trainer
 from medtf.models import build, transfer
 from medtf.models.facts import facts
@@ -34,6 +35,8 @@ class Supervised:
             priors=trainer.priors(config, self.labels, order.epoch(0)),
             momentum=build.norm_momentum(config.model, steps),
         )
+        if config.explain.every:
+            watching.refuse(config, self.model)
         if fresh:
             begin(self.model, config, say)
         for line in about_norms(self.model, config, steps) if config.train.freeze != "all" else ():

@@ -17,6 +17,7 @@ from medtf.data import dataset as data
 from medtf.data import keeping
 from medtf.data.wait import stamped
 from medtf.errors import AskedWronglyError, MedtfError, nearest
+from medtf.explain.runs import watching
 from medtf.faults import reading, refuse_absent
 from medtf.fitting import callbacks, trainer
 from medtf.fitting.checkpoint import Checkpoint, Place, Stop, read_arrays, write_arrays
@@ -175,6 +176,10 @@ class Session:
         )
         averaged = [callbacks.Averaged()] if config.train.ema else []
         drawn = self.goal.callbacks(run, validation)
+        if config.explain.every:
+            drawn.append(
+                watching.callback(self.model, config, self.folds["valid"], self.root, run.folder, say=self.told.say)
+            )
 
         # === Fit ===
         with Stop(run.folder) as stop, reading(self.table, self.root):

@@ -19,6 +19,8 @@ COMMANDS = {
     "doctor": "medtf.cli.doctor",
     "ensemble": "medtf.cli.ensemble",
     "evaluate": "medtf.cli.evaluate",
+    "evidence": "medtf.cli.evidence",
+    "explain": "medtf.cli.explain",
     "fit": "medtf.cli.fit",
     "index": "medtf.cli.index",
     "models": "medtf.cli.models",

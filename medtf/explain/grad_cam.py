@@ -22,7 +22,7 @@ class CamOfGradients(Method):
 
     def prepared(self, model, score, layer_name):
         """See `Method.prepared`."""
-        found = layers.find(model, layer_name)
+        found = layers.find(model, layer_name, to=score.tensor)
 
         def combine(activations, slopes):
             places = [layers.on_grid(x, found) for x in (activations, slopes)]
@@ -42,6 +42,10 @@ class GradCAM(CamOfGradients):
     """
 
     name, label, paper = "grad-cam", "Grad-CAM", "Selvaraju 2017, arXiv 1610.02391"
+    words = (
+        "Shows where feature maps of a layer are active that speak for the answer on average. It shows neither why, nor anything finer than the"
+        " layer's places; a map may be active where the network drew nothing from it."
+    )
 
     def cam(self, activations, slopes):
         """See `CamOfGradients.cam`."""

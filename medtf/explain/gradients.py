@@ -92,7 +92,7 @@ def values(model: keras.Model, score: Score, images, classes) -> np.ndarray:
 
 def _finite(model, key, question, images, classes) -> np.ndarray:
     half = "float16" in {getattr(layer, "compute_dtype", "") for layer in model._flatten_layers()}
-    for scale in (SCALE, 1.0) if half else (1.0,):
+    for scale in (SCALE, 1.0, 1 / SCALE) if half else (1.0,):
         found = ask(model, key, question, images, classes, np.full(1, scale, np.float32))
         if np.isfinite(found).all():
             return found
@@ -112,7 +112,10 @@ def _tf_compiled(model, question):
     def run(*given):
         return question(lambda images: model(images, training=False), *given)
 
-    compiled = tf.function(run, reduce_retracing=True, jit_compile=bool(tf.config.list_physical_devices("GPU")))
+    # autograph off: nothing here needs it, and it wraps an error into lines of traceback
+    compiled = tf.function(
+        run, autograph=False, reduce_retracing=True, jit_compile=bool(tf.config.list_physical_devices("GPU"))
+    )
     return lambda *given: compiled(*map(tf.convert_to_tensor, given))
 
 
@@ -164,15 +167,22 @@ def _jax_compiled(model, question):
 def _jax_of_layer(layer, total):
     import jax
 
+    calls = []
+
     def output():
-        seen = []
-        with hooks.passing(layer, lambda x: seen.append(x) or x):
+        calls.clear()
+        with hooks.passing(layer, lambda x: calls.append(x) or x):
             total()
-        return seen[-1]
+        return calls[-1]
 
     def moved(by):
         seen = []
-        with hooks.passing(layer, lambda x: seen.append(x) or x + by):
+
+        def last_moved(x):  # of a layer that is called several times the last call, as with the tape
+            seen.append(x)
+            return x + by if len(seen) == len(calls) else x
+
+        with hooks.passing(layer, last_moved):
             return total(), seen[-1]
 
     shape = jax.eval_shape(output)

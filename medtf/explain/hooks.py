@@ -23,7 +23,7 @@ def passing(layer, change: Callable):
         return change(original(*args, **named))
 
     original = layer.call
-    with _replaced(layer, "call", call):
+    with replaced(layer, "call", call):
         yield
 
 
@@ -36,19 +36,36 @@ def given(layer, keep: Callable):
         return original(x, *args, **named)
 
     original = layer.call
-    with _replaced(layer, "call", call):
+    with replaced(layer, "call", call):
+        yield
+
+
+@contextmanager
+def attending(layer, keep: Callable):
+    """While this is open, `keep` is handed the attention of a layer such as `keras.layers.MultiHeadAttention`: (batch, heads, to, from).
+
+    Flash attention, which never has it whole, is off the while; so is every other fast path, because the scores are asked for.
+    """
+
+    def call(*args, return_attention_scores=False, **named):
+        output, attention = original(*args, return_attention_scores=True, **named)
+        keep(attention)
+        return (output, attention) if return_attention_scores else output
+
+    original = layer.call
+    with replaced(layer, "call", call), replaced(layer, "_flash_attention", False):
         yield
 
 
 @contextmanager
 def linear(layer):
     """While this is open, a layer with an activation of its own goes without, so that it gives logits."""
-    with _replaced(layer, "activation", lambda x: x):
+    with replaced(layer, "activation", lambda x: x):
         yield
 
 
 @contextmanager
-def _replaced(layer, name: str, value):
+def replaced(layer, name: str, value):
     """An attribute of an instance, past Keras's tracking of attributes, which is locked once a layer is built."""
     held = vars(layer)
     there, before = name in held, held.get(name)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from medtf.errors import AskedWronglyError
-from medtf.explain import pictures
+from medtf.explain import graph, pictures
 from medtf.explain.score import Score
 
 BATCH = 16  # examples at once: what fits a small GPU at 299 pixels
@@ -24,7 +24,9 @@ class Method:
     name: str  # as `--method` and reports call it
     label: str  # as a reader calls it
     paper: str
+    words: str  # for a report: what it shows, and what it does not
     of_layers = True  # does it look into a layer?
+    of_classes = True  # has another class another map?
 
     def __init__(self, *, batch_size: int = BATCH):
         self.batch_size = batch_size
@@ -49,6 +51,7 @@ class Method:
 
     def relevance(self, images, model, class_index=None, layer_name=None, *, target=None, against=False) -> np.ndarray:
         """As `heatmap`, before the division: float32 (batch, *spatial), 0 or more, comparable between the parts of one image."""
+        model = graph.whole(model, images)
         images = checked(images, model)
         score = Score(model, target, against=against)
         classes = score.classes(class_index, len(images))
@@ -98,5 +101,5 @@ def checked(images, model: keras.Model) -> np.ndarray:
 
 def scaled(relevance: np.ndarray) -> np.ndarray:
     """Each map divided by its own maximum: float32 in [0, 1]; a map of zeros stays one."""
-    top = relevance.reshape(len(relevance), -1).max(axis=1, initial=0).reshape(-1, *[1] * (relevance.ndim - 1))
+    top = relevance.max(axis=tuple(range(1, relevance.ndim)), keepdims=True, initial=0)
     return np.divide(relevance, top, out=np.zeros_like(relevance, np.float32), where=top > 0)

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from medtf.errors import AskedWronglyError, nearest
-from medtf.explain import hooks
+from medtf.explain import graph, hooks, recorded
 
 HIGHEST = -1  # in place of a class: the one that the network gives most
 
@@ -25,9 +25,9 @@ class Score:
 
     def __init__(self, model: keras.Model, target: str | None = None, *, against: bool = False):
         self.target, self.against = _target(model, target), against
-        tensor = _tensor(model, self.target)
-        self.units = 1 if tensor is None else int(np.prod([side or 1 for side in tensor.shape[1:]]))
-        self.end = None if tensor is None else _end(tensor)
+        self.tensor = _tensor(model, self.target)
+        self.units = int(np.prod([side or 1 for side in self.tensor.shape[1:]]))
+        self.end = _end(self.tensor)
 
     @property
     def key(self) -> tuple:
@@ -40,11 +40,16 @@ class Score:
         Args:
             class_index: of all examples, or (count,) of each; None: the only one, or of several the highest.
         Raises:
-            AskedWronglyError: a class that the network does not have.
+            AskedWronglyError: a class that the network does not have; another number of classes than of examples.
         """
         if class_index is None:
             return np.full(count, HIGHEST if self.units > 1 else 0, np.int32)
-        asked = np.broadcast_to(np.asarray(class_index, np.int32), (count,))
+        asked = np.asarray(class_index, np.int32)
+        if asked.ndim and asked.shape != (count,):
+            raise AskedWronglyError(
+                f"class_index of shape {asked.shape}: expected one, or one for each of {count} image{'s' if count != 1 else ''}"
+            )
+        asked = np.broadcast_to(asked, (count,))
         wrong = asked[(asked < 0) | (asked >= self.units)]
         if len(wrong):
             of = f" of {self.target}" if self.target else ""
@@ -63,8 +68,7 @@ class Score:
         Returns:
             float32 tensor (batch,).
         """
-        values = ops.cast(self._values(call), "float32")
-        values = ops.reshape(values, (-1, self.units))
+        values = self._values(call)
         if self.units > 1:
             classes = ops.where(classes == HIGHEST, ops.cast(ops.argmax(values, axis=-1), "int32"), classes)
             score = ops.sum(values * ops.one_hot(classes, self.units, dtype="float32"), axis=-1)
@@ -72,22 +76,31 @@ class Score:
             score = values[:, 0]
         return -score if self.against else score
 
+    def highest(self, call):
+        """int32 tensor (batch,): the unit that the network gives most."""
+        return ops.cast(ops.argmax(self._values(call), axis=-1), "int32")
+
     def _values(self, call):
+        """float32 (batch, units): logits, or values."""
         seen = []
         if self.end is None:
             outputs = call()
-            return outputs[self.target] if isinstance(outputs, dict) else keras.tree.flatten(outputs)[0]
-        if isinstance(self.end, (keras.layers.Activation, keras.layers.Softmax)):
-            with hooks.given(self.end, seen.append):
-                call()
-        else:
+            seen.append(outputs[self.target] if isinstance(outputs, dict) else keras.tree.flatten(outputs)[0])
+        elif _own_activation(self.end):
             with hooks.linear(self.end), hooks.passing(self.end, lambda x: seen.append(x) or x):
                 call()
-        return seen[-1]
+        else:
+            with hooks.given(self.end, seen.append):
+                call()
+        return ops.reshape(ops.cast(seen[-1], "float32"), (-1, self.units))
 
 
 def _target(model: keras.Model, target: str | None) -> str | None:
-    outputs = _outputs(model)
+    outputs = graph.outputs(model)
+    if outputs is None:
+        raise AskedWronglyError(
+            f"{model.name}: was written as a class and has no outputs of its own to look back from: take explain.graph.whole(model, images)"
+        )
     names = list(outputs) if isinstance(outputs, dict) else []
     if not names:
         if target is not None:
@@ -100,27 +113,36 @@ def _target(model: keras.Model, target: str | None) -> str | None:
     return target or names[0]
 
 
-def _outputs(model):
-    """The symbolic outputs as the model gives them; None where a model was written as a class and has none."""
-    if isinstance(model, keras.Sequential):
-        return model.outputs[0] if model.built else None
-    return getattr(model, "output", None)
-
-
 def _tensor(model, target):
     """The symbolic output that is explained."""
-    outputs = _outputs(model)
-    if outputs is None:
-        return None
+    outputs = graph.outputs(model)
     return outputs[target] if isinstance(outputs, dict) else keras.tree.flatten(outputs)[0]
 
 
-def _end(tensor):
-    """The layer whose sigmoid or softmax is left out; None where the output is explained as it is."""
-    operation, _, place = tensor._keras_history
-    if isinstance(operation, keras.Model):  # a nested model: its own end
-        inner = keras.tree.flatten(_outputs(operation))
-        return None if inner[0] is None else _end(inner[place])
-    named = getattr(getattr(operation, "activation", None), "__name__", "")
-    soft = isinstance(operation, keras.layers.Softmax) or named in ("sigmoid", "softmax")
-    return operation if soft else None
+def _end(tensor, inside: tuple = ()):
+    """The layer or operation whose sigmoid or softmax is left out; None where the output is explained as it is."""
+    operation, inputs = graph.made(tensor, inside)
+    if isinstance(operation, keras.Model):  # written as a class: the layer that gave its output
+        place = tensor._keras_history.tensor_index
+        last = [one.layer for one in recorded.ran(operation) if one.place == place]
+        return last[-1] if last and _soft(last[-1]) else None
+    if _soft(operation):
+        return operation
+    same = isinstance(operation, keras.layers.Identity) or _activation(operation) == "linear"
+    if same and not _own_activation(operation):  # such as an Activation("linear", dtype="float32") behind the softmax
+        return _end(*inputs[0])
+    return None
+
+
+def _soft(operation) -> bool:
+    """Does it end in a sigmoid or softmax? As a layer, as the activation of a layer, or as `keras.ops` has them."""
+    return type(operation).__name__ in ("Softmax", "Sigmoid") or _activation(operation) in ("sigmoid", "softmax")
+
+
+def _activation(operation) -> str:
+    return getattr(getattr(operation, "activation", None), "__name__", "")
+
+
+def _own_activation(operation) -> bool:
+    """A layer that does something before its activation, such as Dense."""
+    return hasattr(operation, "activation") and not isinstance(operation, keras.layers.Activation)

@@ -1,0 +1,1 @@
+"""Explanations of a run: its rows, maps of each, files and pages."""
