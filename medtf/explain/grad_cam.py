@@ -2,13 +2,22 @@
 
 from keras import ops
 
-from medtf.explain import gradients, layers
+from medtf.explain import fields, gradients, layers
 from medtf.explain.enlarge import enlarged
-from medtf.explain.method import Method
+from medtf.explain.method import BATCH, Method
 
 
 class CamOfGradients(Method):
-    """Grad-CAM and its kin: a layer's output and the slope against it become one number a place; ReLU; enlarged linearly."""
+    """Grad-CAM and its kin: a layer's output and the slope against it become one number a place; ReLU; enlarged linearly.
+
+    Args:
+        batch_size: examples that are asked at once.
+        fields: put each place where its receptive field has its middle; False: stretch the map evenly over the picture, as other libraries do.
+    """
+
+    def __init__(self, *, batch_size: int = BATCH, fields: bool = True):
+        super().__init__(batch_size=batch_size)
+        self.fields = fields
 
     def cam(self, activations, slopes):
         """One number a place.
@@ -23,6 +32,7 @@ class CamOfGradients(Method):
     def prepared(self, model, score, layer_name):
         """See `Method.prepared`."""
         found = layers.find(model, layer_name, to=score.tensor)
+        centres = fields.centres(found.layer, score.tensor) if self.fields and not found.tokens else None
 
         def combine(activations, slopes):
             places = [layers.on_grid(x, found) for x in (activations, slopes)]
@@ -30,7 +40,7 @@ class CamOfGradients(Method):
 
         def ask(images, classes):
             small = gradients.of_layer(model, found.layer, score, combine, (self.name,), images, classes)
-            return ops.convert_to_numpy(enlarged(ops.convert_to_tensor(small), images.shape[1:-1]))
+            return ops.convert_to_numpy(enlarged(ops.convert_to_tensor(small), images.shape[1:-1], centres))
 
         return ask
 

@@ -20,6 +20,7 @@ class Found(NamedTuple):
     layer: keras.layers.Layer
     grid: tuple[int, ...]
     leading: int = 0
+    tokens: bool = False  # a row of patches, which lie evenly
 
 
 class _Inside(NamedTuple):
@@ -159,7 +160,7 @@ def _tokens(one: _Inside, inside: list[_Inside], image: tuple) -> Found | None:
     for grid in grids:
         patches = math.prod(grid) if all(grid) else 0
         if 1 < patches <= count <= patches + MOST_LEADING:
-            return Found(one.path, one.layer, grid, count - patches)
+            return Found(one.path, one.layer, grid, count - patches, tokens=True)
     return None
 
 

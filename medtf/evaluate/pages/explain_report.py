@@ -45,7 +45,7 @@ def write(
 
 
 def state(method: dict) -> str:
-    """passed, failed or unchecked: what the trust checks say of a method."""
+    """passed, failed, untold or unchecked: what the trust checks say of a method."""
     if method["trust"] is None:
         return "unchecked"
-    return "passed" if method["trust"]["passed"] else "failed"
+    return {True: "passed", False: "failed", None: "untold"}[method["trust"]["passed"]]

@@ -27,8 +27,6 @@ from medtf.explain.runs.evidence_asked import Asked
 from medtf.explain.runs.evidence_kept import Masks
 from medtf.explain.runs.evidence_maps import Outcome, Subjected
 
-UNTOLD = "Cannot be told"  # how a verdict of too few maps begins
-
 
 def evidence(
     opened: list[runs.Run],
@@ -134,8 +132,7 @@ def _trust(of: Subjected, way, asked: Asked, progress) -> dict | None:
     if not asked.trust:
         return None
     question = explaining.asked_of(of.whole, asking.explained(asked))
-    found = trusting.verdict(of.whole, way, question, new=False, seed=asked.seed, progress=progress)
-    return found | {"passed": None if found["words"].startswith(UNTOLD) else found["passed"]}
+    return trusting.verdict(of.whole, way, question, new=False, seed=asked.seed, progress=progress)
 
 
 def _ceiling(of: Subjected, second: Annotations, seed: int) -> dict:

@@ -42,7 +42,7 @@ def verdict(
         method, model, images, question.class_index, target=target, layer=layer, steps=steps, seed=seed, **fitted
     )
     details = found.details | ({"notes": notes} if notes else {})
-    return {"passed": bool(found.passed), "words": " ".join([found.words, *map(_sentence, notes)]), "details": details}
+    return {"passed": found.passed, "words": " ".join([found.words, *map(_sentence, notes)]), "details": details}
 
 
 def _sentence(note: str) -> str:

@@ -17,9 +17,9 @@ LEAST = 8  # pictures that tell something
 
 @dataclass(frozen=True)
 class Verdict:
-    """passed: may maps of this method be read on this model? words: for a report, one line. details: numbers behind it, ready for JSON."""
+    """passed: may maps of this method be read on this model; None: it cannot be told. words: for a report, one line. details: numbers behind it, ready for JSON."""
 
-    passed: bool
+    passed: bool | None
     words: str
     details: dict = field(default_factory=dict)
 
@@ -46,7 +46,7 @@ def judge(drawn: Cascade, *, of_classes: np.ndarray | None = None, permuted: np.
     if len(told) < 2:
         empty = len(drawn.original) - len(told)
         return Verdict(
-            False, f"Cannot be told: the maps of {empty} of {len(drawn.original)} pictures are empty.", details
+            None, f"Cannot be told: the maps of {empty} of {len(drawn.original)} pictures are empty.", details
         )
     original = drawn.original[told]
     details["steps"] = [
@@ -56,7 +56,7 @@ def judge(drawn: Cascade, *, of_classes: np.ndarray | None = None, permuted: np.
     details["random"] = random = _alike(original, drawn.random[:, told])
     if random["rank_correlation"] is None:
         words = "Cannot be told: with random weights the network gives no finite numbers; try it in float32."
-        return Verdict(False, words, details)
+        return Verdict(None, words, details)
     pairs = np.nanmean(similarity.between(original), axis=1)
     excess = np.nanmean(_pairs(original, drawn.random[:, told]), axis=0) - pairs
     details["between_pictures"] = _number(pairs.mean())
