@@ -152,6 +152,7 @@ def test_predict_accounts_for_every_file(data, whole, tmp_path):
     assert pd.to_numeric(good["any"]).between(0, 1).all()
 
 
+@pytest.mark.slow
 def test_dry_run_takes_every_stage_and_keeps_nothing(data, config, tmp_path):
     before = time.monotonic()
     done = subprocess.run(
@@ -163,6 +164,7 @@ def test_dry_run_takes_every_stage_and_keeps_nothing(data, config, tmp_path):
     assert time.monotonic() - before < 60
 
 
+@pytest.mark.slow
 def test_a_patient_in_two_folds_is_refused_and_with_insistence_told_in_red(data, config, tmp_path):
     from medtf import table
 

@@ -80,6 +80,7 @@ def test_every_layer(layer, strengths, rank, tmp_path):
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compares TensorFlow with JAX")
+@pytest.mark.slow
 def test_every_layer_on_jax_with_the_numbers_of_tensorflow(tmp_path):
     on_jax([(layer(**strengths, seed=0), batch(rank)) for layer, strengths, rank in EVERY], {}, tmp_path)
 

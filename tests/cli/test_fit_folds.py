@@ -52,6 +52,7 @@ def test_the_parent_holds_no_tensorflow(phantom, config, table, tmp_path):
     assert "light" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_dry_run_tries_one_fold_and_keeps_nothing(fit):
     done = fit(*FOLDS, "--dry-run")
     assert done.returncode == 0, done.stderr

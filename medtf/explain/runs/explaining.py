@@ -12,7 +12,7 @@ from medtf.errors import AskedWronglyError
 from medtf.evaluate.predictions import class_names
 from medtf.explain import layers, methods, pictures
 from medtf.explain.method import Method
-from medtf.explain.runs import groups, maps, overlays, page, picking, trusting, whole
+from medtf.explain.runs import explain_notes, groups, maps, overlays, page, picking, trusting, whole
 from medtf.explain.runs.cases import Case, cases
 from medtf.explain.runs.subject import Subject
 from medtf.explain.score import Score
@@ -21,7 +21,6 @@ SCHEMA = 1
 MARK = "explain.json"  # what tells the folder
 KEPT = ("training",)  # what `fit` puts into it while it trains
 NOWHERE = {False: "empty, nothing in this picture has this effect", True: "the same everywhere, it points to no place"}
-COARSE = 3  # places a side or fewer: a map of them says little about where
 AT_ONCE = 32  # pictures that are read before they are explained; volumes go one by one
 
 
@@ -180,7 +179,8 @@ def explain(
             "means": {name: one["means"] for name, one in of_all.items()},
             "regions": {name: one["regions"] for name, one in of_all.items() if one["regions"]},
             "notes": [
-                *_notes(way, subject.config),
+                *explain_notes.coarse(way, subject.config),
+                *explain_notes.empty(drawn.records, question),
                 *groups.notes(asked, len(chosen.table), len(subject.table)),
                 *(f"{name}: {note}" for name, one in of_all.items() for note in one["notes"]),
             ],
@@ -273,16 +273,6 @@ def _method(one: Way, verdict) -> dict:
         "where": one.grid(),
         "trust": verdict,
     }
-
-
-def _notes(way: list[Way], config) -> list[str]:
-    """What a reader should know before the first map."""
-    coarse = {one.found.path: one.found.grid for one in way if one.found is not None and max(one.found.grid) <= COARSE}
-    return [
-        f"Layer {path} has {' x '.join(map(str, grid))} places only: its maps say little about where; an earlier layer (--layer), or a"
-        f" larger input.size than {' x '.join(map(str, config.input.size))}, has more."
-        for path, grid in coarse.items()
-    ]
 
 
 def _groups(found: Iterator[Case], size: int) -> Iterator[list[Case]]:

@@ -17,7 +17,8 @@ LEAST = 8  # pictures that tell something
 
 @dataclass(frozen=True)
 class Verdict:
-    """passed: may maps of this method be read on this model; None: it cannot be told. words: for a report, one line. details: numbers behind it, ready for JSON."""
+    """passed: may maps of this method be read on this model? None: it cannot be told. words: for a report, one line. details: numbers behind
+    it, ready for JSON."""
 
     passed: bool | None
     words: str
