@@ -12,6 +12,7 @@ from medtf.cli.paths import UserPath
     "sources",
     multiple=True,
     required=True,
+    type=UserPath(),
     metavar="DIR_OR_CSV",
     help="A folder of masks, a sheet of boxes, or the word table; a second one is a second reader's, for the ceiling.",
 )

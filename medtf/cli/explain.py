@@ -62,10 +62,11 @@ def command(folder, files, root, fold, methods, output, no_trust, **asked):
         )
     target = Path(output or run.folder / "explain")
     show.quiet_tensorflow()
+    from medtf.explain.methods import METHODS
     from medtf.explain.runs import explaining, new_files, subject, whole
 
     wanted = _asked(explaining.Asked, files, tuple(methods or (METHOD,)), trust=not no_trust, **asked)
-    whole.refuse(target, explaining.MARK, kept=explaining.KEPT)
+    whole.refuse(target, explaining.MARK, ours=("explain.html", "rows.csv", *METHODS), kept=explaining.KEPT)
     table, excluded = None, None
     if files:
         explaining.refuse(run, wanted)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from medtf.data import nih, placing
 from medtf.data.annotation_names import Names
-from medtf.data.annotation_parts import Found, Read, at_least_half
+from medtf.data.annotation_parts import SUCH_AS, Found, Read, at_least_half
 from medtf.data.nifti import KINDS
 from medtf.data.pixels import Rows
 from medtf.data.sheets import plain_id, read_sheet
@@ -159,7 +159,7 @@ def _own(sheet: Path, rows: pd.DataFrame, reader: str | None) -> tuple[list[tupl
             f"{sheet}: no boxes of reader {reader!r}: {nearest(reader, there) if there else 'no column reader'}"
         )
     if reader is None and len(there) > 1:
-        notes.append(f"{sheet.name}: boxes of {len(there)} readers ({', '.join(there[:3])}) are taken together")
+        notes.append(f"boxes of {len(there)} readers are taken together{SUCH_AS}{', '.join(there[:3])}")
     cells = rows[[columns[name] for name in ("x", "y", "width", "height")]]
     numbers = cells.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     blank = cells.isna().to_numpy().all(axis=1)  # pictures without a finding, as in RSNA's pneumonia list
@@ -176,7 +176,7 @@ def _own(sheet: Path, rows: pd.DataFrame, reader: str | None) -> tuple[list[tupl
             )
         listed.append((name, Box(findings.iloc[place], tuple(numbers[place]), False, line)))
     if blank.any():
-        notes.append(f"{sheet.name}: rows without a box: {int(blank.sum()):,}: not annotated")
+        notes.append(f"rows without a box: {int(blank.sum()):,}: not annotated")
     return listed, notes
 
 

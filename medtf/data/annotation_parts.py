@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+SUCH_AS = ", such as "  # behind it a note names a file or a reader, which a page leaves out
 HALF = 0.5  # share of a network's pixel that has to be inside
 WHOLE = 0.95  # share of a picture beyond which a mask is hardly one
 

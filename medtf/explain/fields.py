@@ -16,6 +16,7 @@ WINDOWS = (  # layers that look through a window which moves by strides
     "Conv2D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D",
     "MaxPooling2D", "MaxPooling3D", "AveragePooling2D", "AveragePooling3D",
 )  # fmt: skip
+MOVES = ("Flip", "Moveaxis", "Permute", "Roll", "Rot90", "Swapaxes", "Transpose")  # keep the sides and not the places
 
 
 def centres(layer, to) -> tuple[Axis, ...] | None:
@@ -80,6 +81,8 @@ def _after(operation, output, inputs) -> tuple[Axis, ...] | None:
     kind = type(operation).__name__
     first, middles = inputs[0]
     before = first.shape[1:-1]
+    if kind in MOVES:
+        return None
     if kind in WINDOWS:
         return tuple(map(_window, middles, before, sides, *_moves(operation, len(sides))))
     if kind.startswith("ZeroPadding"):

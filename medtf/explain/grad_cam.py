@@ -39,7 +39,7 @@ class CamOfGradients(Method):
             return ops.relu(self.cam(*places))
 
         def ask(images, classes):
-            small = gradients.of_layer(model, found.layer, score, combine, (self.name,), images, classes)
+            small = gradients.of_layer(model, found.layer, score, combine, (type(self),), images, classes)
             return ops.convert_to_numpy(enlarged(ops.convert_to_tensor(small), images.shape[1:-1], centres))
 
         return ask

@@ -1,4 +1,4 @@
-"""SmoothGrad: the mean size of the slope at noisy copies of an image (Smilkov 2017)."""
+"""SmoothGrad: the size of the mean slope at noisy copies of an image (Smilkov 2017)."""
 
 import numpy as np
 

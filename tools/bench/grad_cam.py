@@ -78,6 +78,7 @@ def calls(name: str, model) -> dict:
     return {
         "answers": lambda x: np.concatenate(list(found.values()) if isinstance(found := model(x), dict) else [found]),
         "heatmap": lambda x: GradCAM().heatmap(x, model, **how),
+        "stretched": lambda x: GradCAM(fields=False).heatmap(x, model, **how),  # as the peer's: for agreement alone
         "explain": lambda x: GradCAM().explain((x, None), model, **how),
     }
 
@@ -129,7 +130,7 @@ def agree(name: str, ours: dict, peer: Peer, count: int = 4) -> None:
     print(f"{name}, answers: {mine.min():.4f} to {mine.max():.4f}, apart by at most {apart:.1e}", flush=True)
     if not apart < 1e-4:
         sys.exit(f"{name}: the two networks do not say the same: nothing is timed")
-    mine = ours["heatmap"](x)
+    mine = ours["stretched"](x)  # medtf puts places where they look; the peer has its maps small
     for call in ("heatmap", "by hand", "compiled by hand"):
         theirs = np.maximum(peer.array(name, call, count), 0)  # tf-explain leaves the paper's ReLU out
         theirs = scaled(np.array(enlarged(theirs, x.shape[1:-1])))

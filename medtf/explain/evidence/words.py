@@ -44,7 +44,7 @@ def against_null(
     if null["p"] is None:
         return f"{said}; not tested, for {null['reason']}."
     expected = as_text({"value": null["expected"]})
-    return f"{said}; {drawn.format(whose=whose, expected=expected)} ({p_text(null['p'])})."
+    return f"{said}; {drawn.format(whose=whose, expected=expected)} ({p_text(null.get('p_holm', null['p']))})."
 
 
 def verdict(null: dict, *, map_name: str, whose: str = OTHERS) -> str:

@@ -31,7 +31,8 @@ def elsewhere(
     """
     generator, shape = np.random.default_rng(seed), _cropped(mask)
     found = []
-    for template in (shape, shape[..., ::-1]):
+    # left-right: a picture's last axis, a volume's first (RAS+)
+    for template in (shape, shape[::-1] if mask.ndim == 3 else shape[:, ::-1]):
         free = _sums(mask, template) < 0.5
         if inside is not None:
             free &= _sums(~inside, template) <= OUTSIDE * template.sum() + 0.5

@@ -21,21 +21,33 @@ def of_effects(how: str, found: dict, unit: str = "the logit") -> str:
     if found["annotated"]["value"] is None:
         return f"{HOW[how].label}: no case could be changed."
     annotated, elsewhere, more = found["annotated"], found["elsewhere"], found["annotated_more"]
-    said = f"{VERBS[how]} what experts marked lowers {unit} by {_told(annotated)}"
+    verb = VERBS[how].lower()
+    said = f"{VERBS[how]} what experts marked {moves(annotated, unit, interval=True)}"
     if elsewhere["value"] is None:
         return said + "; there was no room for equal regions elsewhere to compare with."
-    said += f", equal regions elsewhere by {_told(elsewhere)}: "
+    said += f", {verb} equal regions elsewhere {moves(elsewhere, interval=True)}: "
     said += _difference(more)
     hottest, beyond = found["hottest"], found["hottest_more"]
     if hottest["value"] is not None:
-        said += f" The place outside the marks where the map is hottest lowers it by {_told(hottest)}"
+        said += f" {VERBS[how]} the place outside the marks where the map is hottest {moves(hottest, interval=True)}"
         if _certain(beyond) and beyond["value"] > 0:
-            said += f", more than what was marked ({p_text(_p(beyond))}): the answer hangs on something else."
+            said += f", more than what was marked ({p_text(_p(beyond))})"
+            said += ": the answer hangs on something else." if (hottest.get("low") or 0) > 0 else "."
         elif _certain(beyond):
             said += f", less than what was marked ({p_text(_p(beyond))})."
         else:
             said += "; which of the two weighs more cannot be told."
     return said
+
+
+def moves(metric: dict, unit: str = "it", *, interval: bool = False) -> str:
+    """`lowers the logit by 1.2 (0.4 to 2.0)`; what falls by less than nothing is raised."""
+    raised = metric["value"] < 0
+    if raised:
+        metric = metric | {"value": -metric["value"]}
+        if metric.get("low") is not None:
+            metric |= {"low": -metric["high"], "high": -metric["low"]}
+    return f"{'raises' if raised else 'lowers'} {unit} by {_told(metric) if interval else as_text(metric)}"
 
 
 def _difference(more: dict) -> str:

@@ -61,7 +61,7 @@ def refuse(folders, asked: Asked, *, fold: str, output) -> list[runs.Run]:
         if ensembling.is_ensemble(run):
             raise AskedWronglyError(f"{folder}: is an ensemble: name its members, each of which is a run")
         question(run, asked)
-    whole.refuse(destination(folders, output), MARK)
+    whole.refuse(destination(folders, output), MARK, ours=("evidence.html", "evidence.csv"))
     return opened
 
 

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from medtf import runs
 from medtf.data import annotations as annotating
 from medtf.data.annotation_names import Names
+from medtf.data.annotation_parts import SUCH_AS
 from medtf.data.annotations import Annotations
 from medtf.table import Table
-
-SUCH_AS = ", such as "  # behind it a note names a file
 
 
 def found(

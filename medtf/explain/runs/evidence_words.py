@@ -1,11 +1,12 @@
 """What may be said of one run and method: does it look where experts look, does its answer hang on it, or can the data not tell?
 
-The rules were written down before any result was seen. A model is *right* where its main number is better than a guess by more than chance. It
+The rules were written down before any result was seen, and made stricter once after a review: an effect must be above 0 by itself, and "for another
+reason" must be shown, not merely not disproved. A model is *right* where its main number is better than a guess by more than chance. It
 *looks there* where its maps' hottest places hit each person's own annotation more often than other people's; at the *usual place* where they hit
 other people's no less, but the annotation shifted elsewhere less; *mostly elsewhere* where they beat either and yet the interval of the hits stays
 below a half; *not there* where they do neither and the interval of the hits stays below a
-half; else the data cannot tell. Its answer *hangs on it* where changing the annotated place lowers the score more than changing equal places
-elsewhere.
+half; else the data cannot tell. Its answer *hangs on it* where changing the annotated place lowers the score, and more than changing equal
+places elsewhere.
 """
 
 from medtf.evaluate.compare_words import p_text
@@ -15,7 +16,7 @@ from medtf.evaluate.statistics.paired import ALPHA, holm
 from medtf.explain.evidence import summary
 from medtf.explain.evidence import words as evidence_words
 from medtf.explain.intervention import words as intervention_words
-from medtf.explain.intervention.words import VERBS
+from medtf.explain.intervention.words import VERBS, moves
 from medtf.explain.runs.evidence_table import DECIDES
 
 GOOD_AUC = 0.7  # from here on "acceptable" (Hosmer and Lemeshow 2013, Applied Logistic Regression, section 5.2.4)
@@ -88,21 +89,24 @@ def looks(one: dict) -> str:
 
 
 def hangs(one: dict) -> bool | None:
-    """Does any way of changing the annotated place lower the score more than elsewhere? None: not asked, or not to be tested."""
-    tested = [found["annotated_more"] for found in one["interventions"].values()]
-    tested = [metric for metric in tested if metric.get("p_holm") is not None]
-    if not tested:
-        return None
-    return any(metric["p_holm"] < ALPHA and metric["value"] > 0 for metric in tested)
+    """Does any way of changing the annotated place lower the score, and more than elsewhere? None: not asked, or not to be tested."""
+    return _lowers(one, "annotated", "annotated_more")
 
 
 def elsewhere(one: dict) -> bool | None:
-    """Does any way of changing the map's own hottest place outside the annotation lower the score more than changing the annotated one?"""
-    tested = [found["hottest_more"] for found in one["interventions"].values()]
-    tested = [metric for metric in tested if metric.get("p_holm") is not None]
+    """Does changing the map's own hottest place outside the annotation lower the score, and more than changing the annotated one?"""
+    return _lowers(one, "hottest", "hottest_more")
+
+
+def _lowers(one: dict, place: str, difference: str) -> bool | None:
+    """The difference alone would not do: a place whose change raises the score a little may still lie above one that raises it more."""
+    tested = [found for found in one["interventions"].values() if found[difference].get("p_holm") is not None]
     if not tested:
         return None
-    return any(metric["p_holm"] < ALPHA and metric["value"] > 0 for metric in tested)
+    return any(
+        found[difference]["p_holm"] < ALPHA and found[difference]["value"] > 0 and (found[place].get("low") or 0) > 0
+        for found in tested
+    )
 
 
 def finding(one: dict) -> str:
@@ -121,7 +125,7 @@ def finding(one: dict) -> str:
             said += f", for {one['empty_maps']:,} of its {one['cases']:,} maps are empty: in this layer nothing speaks for it"
         elif uses:
             said += ", but the answer hangs on what they marked"
-    elif good(one["performance"]) and seen == NOT and (uses is False or elsewhere(one)):
+    elif good(one["performance"]) and seen == NOT and elsewhere(one):
         said = RIGHT_FOR_ANOTHER_REASON
     else:
         said = FINDINGS[seen][uses].format(map=one["label"])
@@ -155,16 +159,13 @@ def _p(result: dict) -> str:
 
 
 def _changed(how: str, found: dict, unit: str) -> list[str]:
-    annotated, away, more = found["annotated"], found["elsewhere"], found["annotated_more"]
+    annotated, away, more, verb = found["annotated"], found["elsewhere"], found["annotated_more"], VERBS[how].lower()
     if annotated["value"] is None or away["value"] is None:
         return []
-    said = [
-        f"{VERBS[how].lower()} what is marked lowers {unit} by {as_text(annotated)}, equal places elsewhere by {as_text(away)}"
-        f" ({_p(more)})"
-    ]
+    said = [f"{verb} what is marked {moves(annotated, unit)}, {verb} equal places elsewhere {moves(away)} ({_p(more)})"]
     if found["hottest"]["value"] is not None:
         said.append(
-            f"the map's own hottest place outside the marks by {as_text(found['hottest'])} ({_p(found['hottest_more'])}"
+            f"{verb} the map's own hottest place outside the marks {moves(found['hottest'])} ({_p(found['hottest_more'])}"
             " against what is marked)"
         )
     return said

@@ -105,9 +105,14 @@ def _entries(of: Subjected, asked: Asked, folder: Path, *, progress, say) -> lis
 
 
 def _subjected(name, run, annotations, asked: Asked, *, root, fold, progress) -> Subjected:
-    opened = subjects.opened(run.folder, root=root, fold=fold, progress=progress(f"{name}: predictions"))
+    opened = subjects.opened(
+        run.folder,
+        root=root,
+        fold=fold,
+        progress=progress(f"{name}: predictions"),
+        look=lambda model: explaining.refuse_model(run, model, asking.explained(asked)),  # before the work
+    )
     question = explaining.asked_of(opened, asking.explained(asked))
-    explaining.ways(opened.model, opened.config, asking.explained(asked))  # a layer that is none shows before the work
     chosen = evidence_cases.choose(
         opened,
         question.target,

@@ -110,7 +110,7 @@ class LabelVolumes:
         within = np.argwhere(values > 0)
         shape, wanted = placing.network_affine(row, self.subject.config)
         if not len(within):
-            self._note(f"{file}: nothing is labelled: left out of the table of regions")
+            self._note(f"row {case.row}: nothing is labelled in its label volume: left out of the table of regions")
             return None
         there = np.linalg.inv(wanted) @ affine
         places = within @ there[:3, :3].T + there[:3, 3]

@@ -10,11 +10,11 @@ from medtf.errors import AskedWronglyError
 from medtf.runs import refuse_unwritable
 
 
-def refuse(folder, mark: str, *, kept: tuple[str, ...] = ()) -> None:
+def refuse(folder, mark: str, *, ours: tuple[str, ...], kept: tuple[str, ...] = ()) -> None:
     """A folder that holds something else is not replaced.
 
     Args:
-        mark: the file that tells a folder of this kind. kept: names that others put into it.
+        mark: the file that tells a folder of this kind. ours: names that such a folder holds. kept: names that others put into it.
     Raises:
         AskedWronglyError: a file, or a folder of something else. MedtfError: it cannot be made there.
     """
@@ -24,6 +24,11 @@ def refuse(folder, mark: str, *, kept: tuple[str, ...] = ()) -> None:
     there = {one.name for one in folder.iterdir()} if folder.is_dir() else set()
     if there - set(kept) and mark not in there:
         raise AskedWronglyError(f"-o {folder}: holds something else (no {mark}): name a new folder")
+    foreign = sorted(there - set(kept) - set(ours) - {mark})
+    if foreign:
+        raise AskedWronglyError(
+            f"-o {folder}: also holds {foreign[0]}, which would be lost: move it, or name a new folder"
+        )
     refuse_unwritable(folder.parent, f"-o {folder}")
 
 
