@@ -89,7 +89,7 @@ def test_readers_of_a_sheet(tmp_path):
     assert annotations.readers(own) == ["anna", "ben"]
     both = annotations.find(own, frame, tmp_path, SIZE)
     assert both.mask(0).sum() == 32
-    assert both.notes == ["boxes.csv: boxes of 2 readers (anna, ben) are taken together"]
+    assert both.notes == ["boxes of 2 readers are taken together, such as anna, ben"]
     assert places(annotations.find(own, frame, tmp_path, SIZE, reader="ben").mask(0)) == (4, 7, 4, 7)
     with pytest.raises(AskedWronglyError, match="no boxes of reader 'bea': did you mean 'ben'"):
         annotations.find(own, frame, tmp_path, SIZE, reader="bea")
@@ -100,7 +100,7 @@ def test_rows_without_a_box_say_that_nothing_is_there(tmp_path):
     own = sheet(tmp_path, "image,x,y,width,height", "x.png,,,,", "y.png,0,0,8,8")
     found = annotations.find(own, frame, tmp_path, SIZE)
     assert found.rows.tolist() == [1]
-    assert found.notes == ["boxes.csv: rows without a box: 1: not annotated"]
+    assert found.notes == ["rows without a box: 1: not annotated"]
 
 
 @pytest.mark.parametrize(

@@ -51,18 +51,18 @@ WIDE = {"pointing": {"value": 0.4, "low": 0.2, "high": 0.6, "cases": 30}}
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({}, "The model is right, but not for the experts' reason: AUC 0.900"),
+        ({}, "Grad-CAM does not look where the experts look, and that the answer hangs on what they marked is not shown: AUC 0.900"),
         ({"others": SURE, "measures": HITS}, "Grad-CAM looks where the experts look, but that the answer hangs on what they marked is not shown"),
         ({"others": SURE, "measures": HITS, "interventions": {}}, "Grad-CAM looks where the experts look: "),
         ({"shifted": SURE, "measures": HITS, "interventions": {"erase": changes(2, 0.001)}}, "Grad-CAM looks at the usual place"),
         ({"interventions": {"erase": changes(2, 0.001)}}, "Grad-CAM does not look where the experts look, and yet the answer hangs"),
         ({"interventions": {"erase": changes(2, 0.001, 5, 0.001)}}, "The model is right, but not for the experts' reason"),
-        ({"interventions": {"erase": changes(-2, 0.001)}}, "The model is right, but not"),
+        ({"interventions": {"erase": changes(-2, 0.001)}}, "Grad-CAM does not look where the experts look, and that the answer"),
         ({"others": SURE, "interventions": {}}, "Grad-CAM looks mostly elsewhere, though where the experts look more often than chance: AUC"),
         ({"measures": WIDE}, "These data cannot tell whether Grad-CAM looks where the experts look: AUC"),
         ({"patients": 5}, "These data cannot tell whether Grad-CAM looks where the experts look: 5 people are too few"),
         ({"empty_maps": 16}, "These data cannot tell whether Grad-CAM looks where the experts look, for 16 of its 30 maps are empty"),
-        ({"trust": {"passed": None}}, "The model is right, but not for the experts' reason"),
+        ({"trust": {"passed": None}}, "Grad-CAM does not look where the experts look, and that the answer hangs on what they marked is not shown"),
         ({"trust": {"passed": False}}, "Grad-CAM fails its trust check on this model, so its maps are no evidence."),
     ],
 )  # fmt: skip

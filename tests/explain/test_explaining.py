@@ -179,12 +179,15 @@ def test_a_folder_is_replaced_when_the_new_one_is_whole_and_else_as_it_was(tmp_p
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "mine").mkdir()
-    whole.refuse(tmp_path / "mine", "explain.json")  # empty
+    whole.refuse(tmp_path / "mine", "explain.json", ours=())  # empty
     (tmp_path / "mine" / "thesis.txt").touch()
     with pytest.raises(AskedWronglyError, match=r"holds something else \(no explain.json\)"):
-        whole.refuse(tmp_path / "mine", "explain.json")
+        whole.refuse(tmp_path / "mine", "explain.json", ours=())
     with pytest.raises(AskedWronglyError, match="is a file"):
-        whole.refuse(tmp_path / "mine" / "thesis.txt", "explain.json")
+        whole.refuse(tmp_path / "mine" / "thesis.txt", "explain.json", ours=())
+    (tmp_path / "mine" / "explain.json").touch()  # a page of ours beside a file of the user's
+    with pytest.raises(AskedWronglyError, match=r"also holds thesis.txt, which would be lost"):
+        whole.refuse(tmp_path / "mine", "explain.json", ours=("explain.html",))
 
 
 # === All of it ===

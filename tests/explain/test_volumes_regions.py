@@ -220,7 +220,8 @@ def test_maps_of_zeros_and_volumes_without_labels_are_told(folder):
     assert [one is not None for one in given] == [True, True, False, False]
     found = made.result()
     assert found["people"] == 1
-    assert any("S2_T1_DLMUSE.nii.gz: nothing is labelled" in note for note in found["notes"])
+    assert any("nothing is labelled in its label volume" in note for note in found["notes"])
+    assert not any("S2_T1" in note for note in found["notes"]), "a page names no file"
     assert any(note.startswith("volumes without labels: 2;") for note in found["notes"])
     assert any(note.startswith("maps that are 0 in all labelled voxels: 1;") for note in found["notes"])
     empty = regions.RegionTable(subject, labels)

@@ -32,12 +32,17 @@ def of_effects(how: str, found: dict, unit: str = "the logit") -> str:
         said += f" {VERBS[how]} the place outside the marks where the map is hottest {moves(hottest, interval=True)}"
         if _certain(beyond) and beyond["value"] > 0:
             said += f", more than what was marked ({p_text(_p(beyond))})"
-            said += ": the answer hangs on something else." if (hottest.get("low") or 0) > 0 else "."
+            said += ": the answer hangs on something else." if above_0(hottest) else "."
         elif _certain(beyond):
             said += f", less than what was marked ({p_text(_p(beyond))})."
         else:
             said += "; which of the two weighs more cannot be told."
     return said
+
+
+def above_0(metric: dict) -> bool:
+    """Does the whole interval of an effect lie above 0? Where all patients have one value there is no interval, and the value decides."""
+    return (metric["value"] if metric.get("low") is None else metric["low"]) > 0
 
 
 def moves(metric: dict, unit: str = "it", *, interval: bool = False) -> str:

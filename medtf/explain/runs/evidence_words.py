@@ -16,7 +16,7 @@ from medtf.evaluate.statistics.paired import ALPHA, holm
 from medtf.explain.evidence import summary
 from medtf.explain.evidence import words as evidence_words
 from medtf.explain.intervention import words as intervention_words
-from medtf.explain.intervention.words import VERBS, moves
+from medtf.explain.intervention.words import VERBS, above_0, moves
 from medtf.explain.runs.evidence_table import DECIDES
 
 GOOD_AUC = 0.7  # from here on "acceptable" (Hosmer and Lemeshow 2013, Applied Logistic Regression, section 5.2.4)
@@ -104,7 +104,7 @@ def _lowers(one: dict, place: str, difference: str) -> bool | None:
     if not tested:
         return None
     return any(
-        found[difference]["p_holm"] < ALPHA and found[difference]["value"] > 0 and (found[place].get("low") or 0) > 0
+        found[difference]["p_holm"] < ALPHA and found[difference]["value"] > 0 and above_0(found[place])
         for found in tested
     )
 
