@@ -90,6 +90,7 @@ def inside_of(path):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (("--annotations", ""), 2, ("--annotations", "is a shell variable empty?")),
         (("--annotations", "nowhere"), 2, ("nowhere", "no such folder or sheet")),
         (("--annotations", "{marks}", "--method", "grad-cam+"), 2, ("grad-cam+", "did you mean")),
         (("--annotations", "{marks}", "--cases", "positive"), 2, ("--cases positive", "did you mean 'positives'")),

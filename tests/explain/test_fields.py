@@ -92,6 +92,9 @@ def test_what_is_not_known_is_not_guessed():
     shuffled = layers.Reshape((4, 4, 4))(image)
     end = layers.ReLU()
     assert fields.centres(end, end(shuffled)) is None
+    turned = layers.Permute((2, 1, 3))(image)  # the same sides, other places
+    end = layers.ReLU()
+    assert fields.centres(end, end(turned)) is None
     open_sides = keras.Input((None, None, 1))
     conv = layers.Conv2D(1, 3)
     assert fields.centres(conv, conv(open_sides)) is None

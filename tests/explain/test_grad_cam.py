@@ -194,3 +194,15 @@ def test_a_class_for_each_image_and_the_highest_where_none_is_named():
 
 def test_no_images_give_no_maps():
     assert GradCAM().heatmap(images_of("flat", 0), made("flat")).shape == (0, 16, 16)
+
+
+def test_a_method_of_ones_own_has_its_own_answer():
+    """A user who changes `cam` and keeps the name is not given Grad-CAM's compiled answer of the same network."""
+
+    class Mine(GradCAM):
+        def cam(self, activations, slopes):
+            return 0 * super().cam(activations, slopes) + 1
+
+    model, images = made("flat"), images_of("flat")
+    GradCAM(fields=False).heatmap(images, model, 1)
+    assert (Mine(fields=False).heatmap(images, model, 1) == 1).all()

@@ -163,6 +163,38 @@ def test_patients_weigh_alike_and_equal_effects_have_no_difference():
     assert "no difference can be told (p = 1.000)" in words.of_effects("blur", found)
 
 
+def test_what_is_raised_is_not_called_lowered():
+    assert (
+        words.moves({"value": 0.5, "low": 0.25, "high": 0.75}, "the logit", interval=True)
+        == "lowers the logit by 0.500 (0.250 to 0.750)"
+    )
+    assert (
+        words.moves({"value": -0.5, "low": -0.75, "high": -0.25}, interval=True)
+        == "raises it by 0.500 (0.250 to 0.750)"
+    )
+
+
+def test_a_place_that_raises_the_answer_is_not_what_it_hangs_on():
+    """Beyond what was marked, and yet below 0: its change makes the answer surer."""
+    more = {"value": 1.0, "low": 0.5, "high": 1.5, "p": 0.001, "n": 9, "patients": 9}
+    below = {"value": -0.3, "low": -0.5, "high": -0.1}
+    found = {"annotated": below | {"value": -1.3, "low": -1.6, "high": -1.0}, "elsewhere": below, "hottest": below}
+    said = words.of_effects("erase", found | {"annotated_more": more | {"value": -1.0}, "hottest_more": more})
+    assert "hangs on something else" not in said
+    assert "raises the logit by 1.30" in said
+
+
+def test_controls_of_volumes_are_mirrored_left_to_right():
+    mask = np.zeros((16, 6, 6), bool)
+    mask[0:4, 0:4, 0:4] = True
+    mask[2:4, 2:4, :] = False
+    found = regions.elsewhere(mask, 40, seed=0)
+    shapes = {one[tuple(slice(a.min(), a.max() + 1) for a in np.nonzero(one))].tobytes() for one in found}
+    crop = mask[0:4, 0:4, 0:4]
+    assert shapes <= {crop.tobytes(), crop[::-1].tobytes()}
+    assert len(shapes) == 2
+
+
 def test_several_ways_are_adjusted_by_holm():
     several = [{"annotated_more": {"p": p}, "hottest_more": {}} for p in (0.01, 0.04, 0.03)]
     adjusted(several)
