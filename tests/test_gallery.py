@@ -205,7 +205,7 @@ def test_of_patches_the_fullest_is_shown(monkeypatch):
     module = SimpleNamespace(dataset=lambda *_, **__: [(patches[:3], {}, weights[:3]), (patches[3:], {}, weights[3:])])
     monkeypatch.setattr(gallery_pictures.pipeline, "find", lambda name: module)
     monkeypatch.setattr(gallery_pictures.predictions, "rows_of_blocks", lambda *_: np.array([0, 0, 1, 1, 1]))
-    shown = gallery_pictures._seen([None, None], "", BINARY)
+    shown = gallery_pictures.seen([None, None], "", BINARY)
     assert [float(one.ravel()[0]) for one in shown] == [1, 3]
 
 
