@@ -13,6 +13,7 @@ from medtf.config import Config, Target
 from medtf.errors import AskedWronglyError, nearest
 from medtf.explain.score import Score
 from medtf.faults import refuse_absent
+from medtf.models import full_precision
 from medtf.table import Table
 
 
@@ -96,7 +97,7 @@ def opened(
         table = table.with_frame(table.frame.assign(row=np.arange(len(table))))
     table = table.with_frame(table.frame.reset_index(drop=True))
     refuse_absent(table, root)
-    model = judging.load_model(run)
+    model = full_precision.twin(judging.load_model(run))
     if look:
         look(model)
     module = pipeline.find(config.pipeline)
