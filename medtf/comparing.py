@@ -171,7 +171,7 @@ def _read(folders: list[Path], fold: str) -> list[Side]:
     for a, b in combinations(folders, 2):
         if a.resolve() == b.resolve():
             raise AskedWronglyError(f"{b}: the same run stands twice")
-    return [_side(folder, name, fold) for folder, name in zip(folders, _names(folders), strict=True)]
+    return [_side(folder, name, fold) for folder, name in zip(folders, names(folders), strict=True)]
 
 
 def _side(folder: Path, name: str, fold: str) -> Side:
@@ -202,12 +202,12 @@ def _finished(folder: Path) -> tuple[runs.Run, list[runs.Run]]:
     return parent.run, parent.children()
 
 
-def _names(folders: list[Path]) -> list[str]:
+def names(folders: list[Path]) -> list[str]:
     """The folders' own names; with the parent's where two are called the same."""
-    names = [folder.resolve().name for folder in folders]
-    if len(set(names)) < len(names):
-        names = ["_".join(folder.resolve().parts[-2:]) for folder in folders]
-    return [name if names.count(name) == 1 else f"{name}_{i + 1}" for i, name in enumerate(names)]
+    own = [folder.resolve().name for folder in folders]
+    if len(set(own)) < len(own):
+        own = ["_".join(folder.resolve().parts[-2:]) for folder in folders]
+    return [name if own.count(name) == 1 else f"{name}_{i + 1}" for i, name in enumerate(own)]
 
 
 def _about(side: Side) -> dict:

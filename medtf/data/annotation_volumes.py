@@ -1,13 +1,11 @@
 """A NIfTI mask on the network's grid of its image: through the world that both headers name, by nearest neighbour."""
 
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from medtf.data import nifti, placing
+from medtf.data import nifti, nifti_beside, placing
 from medtf.data.annotation_parts import WHOLE, Read
-from medtf.data.header import read_header
 from medtf.data.resample import FACE
 from medtf.errors import MedtfError
 
@@ -23,9 +21,9 @@ def read(folder: Path, file: str, row: dict, root, config, *, label: int | None 
     Raises:
         MedtfError: a mask that cannot be read, has no place in the world (and another shape than its image), or lies beside its image.
     """
-    mask, remarks = _described(folder, file), []
+    mask, remarks = nifti_beside.described(folder, file, what="mask"), []
     image = nifti.parse(row)
-    unplaced = _unplaced(Path(folder) / file, Path(root) / row["path"])
+    unplaced = _unplaced((folder, mask), (root, row))
     if unplaced:
         here, there = mask["read_shape"], " ".join(row["read_shape"].split()[:3])
         if here != there:
@@ -38,7 +36,7 @@ def read(folder: Path, file: str, row: dict, root, config, *, label: int | None 
         mask |= {"read_affine": row["read_affine"]}
         remarks.append(f"{unplaced} unplaced")
     grid = nifti.parse(mask)
-    values = _values(folder, mask)
+    values = nifti_beside.values(folder, mask)
     inside = values > 0 if label is None else np.rint(values) == label
     shape, affine = placing.network_affine(row, config)
     if not inside.any():
@@ -96,31 +94,10 @@ def _touched(inside: np.ndarray, affine: np.ndarray, shape, wanted: np.ndarray) 
     return found
 
 
-def _described(folder: Path, file: str) -> dict:
-    mask = read_header(folder, file)[0]
-    if mask["excluded"]:
-        raise MedtfError(f"{Path(folder) / file}: {mask['excluded']}")
-    if mask["read_kind"] not in nifti.KINDS:
-        raise MedtfError(f"{Path(folder) / file}: not a NIfTI volume, whatever its name says: save it as .nii.gz")
-    if len(mask["read_shape"].split()) != 3:
-        raise MedtfError(f"{Path(folder) / file}: 4D, {_words(mask['read_shape'])}: expected one 3D mask")
-    return mask
-
-
-def _values(folder: Path, mask: dict) -> np.ndarray:
-    try:
-        return nifti.scaled(nifti.stored(folder, mask), mask)
-    except (OSError, EOFError, zlib.error) as error:
-        raise MedtfError(f"{Path(folder) / mask['path']}: cannot be read: {error}") from error
-
-
-def _unplaced(mask: Path, image: Path) -> str:
-    """`mask` or `image` where that file says no place in the world, so that its affine is a guess; else empty."""
-    import nibabel
-
-    for name, path in (("mask", mask), ("image", image)):
-        header = nibabel.load(path).header
-        if header["qform_code"] == 0 and header["sform_code"] == 0:
+def _unplaced(mask: tuple, image: tuple) -> str:
+    """`mask` or `image`, each (root, row), where that file says no place in the world, so that its affine is a guess; else empty."""
+    for name, (root, row) in (("mask", mask), ("image", image)):
+        if nifti_beside.unplaced(nifti_beside.header_of(root, row)):
             return name
     return ""
 

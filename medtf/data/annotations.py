@@ -44,6 +44,7 @@ class Annotations:
                 told[remark].append(found.names[row])
             if one.mask.ndim <= KEEP:
                 self._kept[row] = np.packbits(one.mask), one.mask.shape
+        self.whole = len(told["whole"])  # annotations that cover the picture, as inverted masks do
         self.rows = np.array(rows, np.int64)
         self._names = {row: found.names[row] for row in rows}
         self.without = np.setdiff1d(np.arange(count), self.rows)
@@ -120,6 +121,11 @@ def find(
         inside = "above 0" if label is None else f"of value {label}"
         raise MedtfError(
             f"{source}: nothing is marked: no pixel is {inside} in any mask of the table's rows ({_counted(made.empty)})"
+        )
+    if len(made) > 1 and made.whole == len(made):
+        raise MedtfError(
+            f"{source}: every mask covers 95 % of its picture or more, such as {made.named(made.rows[0])}: are they inverted (0 is outside), or"
+            " pictures with marks drawn into them? Expected 0 outside and another value inside"
         )
     return made
 

@@ -2,7 +2,7 @@
 
 Stretching a layer's map over the whole picture is right only where every stride divides the side and every border is even. Keras pads a
 convolution of stride 2 on one side alone, so MobileNet's last 5 x 5 places look 15 pixels further down and right than a stretched map says, at
-160 pixels; without padding the outermost places of InceptionV3 look 19 pixels inside the border at 299. A small finding is missed by that.
+160 pixels; without padding the outermost places of InceptionV3 look 19 pixels further inside at 299. A small finding is missed by that.
 Middles are counted as in Araujo 2019 (Computing receptive fields of convolutional neural networks, Distill, doi 10.23915/distill.00021).
 """
 

@@ -200,3 +200,20 @@ def test_sources_that_are_none(tmp_path, monkeypatch, source, match):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(AskedWronglyError, match=match):
         annotations.find(source, pictures(tmp_path, "x.png"), tmp_path, SIZE)
+
+
+def test_masks_that_all_cover_their_pictures_are_refused(tmp_path):
+    """Inverted masks, and screenshots with marks drawn into them, would be judged as annotations of nearly everything."""
+    frame = pictures(tmp_path, "x.png", "y.png")
+    marked = square((16, 16), slice(4, 6), slice(4, 6))
+    for name in ("x.png", "y.png"):
+        factory.picture(tmp_path / "inverted" / name, 255 - marked)
+        shot = np.full((16, 16, 3), 90, np.uint8)
+        shot[marked > 0] = (255, 0, 0)
+        (tmp_path / "shots").mkdir(exist_ok=True)
+        Image.fromarray(shot).save(tmp_path / "shots" / name)
+    for folder in ("inverted", "shots"):
+        with pytest.raises(MedtfError, match=rf"{folder}: every mask covers 95 % .* such as x.png: are they inverted"):
+            annotations.find(tmp_path / folder, frame, tmp_path, SIZE)
+    factory.picture(tmp_path / "inverted" / "y.png", marked)  # one that is none among others is told, as before
+    assert len(annotations.find(tmp_path / "inverted", frame, tmp_path, SIZE)) == 2

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from medtf import comparing_people, ensembling, predictions, runs
+from medtf import comparing, comparing_people, ensembling, predictions, runs
 from medtf.errors import AskedWronglyError, MedtfError, nearest
 from medtf.explain import methods
 from medtf.explain.runs import evidence_cases, explaining, whole
@@ -71,11 +71,8 @@ def destination(folders, output) -> Path:
 
 
 def names(opened: list[runs.Run]) -> list[str]:
-    """The folders' own names; with the parent's where two are called the same."""
-    own = [run.folder.resolve().name for run in opened]
-    if len(set(own)) < len(own):
-        own = ["_".join(run.folder.resolve().parts[-2:]) for run in opened]
-    return [name if own.count(name) == 1 else f"{name}_{i + 1}" for i, name in enumerate(own)]
+    """What the runs are called."""
+    return comparing.names([run.folder for run in opened])
 
 
 def tables(opened: list[runs.Run], fold: str) -> list[Table]:

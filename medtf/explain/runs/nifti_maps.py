@@ -3,10 +3,9 @@
 import gzip
 from pathlib import Path
 
-import nibabel
 import numpy as np
 
-from medtf.data import nifti, placing
+from medtf.data import nifti, nifti_beside, placing
 from medtf.data.pixels import Rows
 from medtf.data.resample import places
 from medtf.errors import AskedWronglyError, MedtfError
@@ -17,7 +16,6 @@ DESCRIPTION = "medtf heat map, 0 to 1; research use only"  # of 79 bytes at most
 # what says where voxels lie, in both versions of the header; everything else of it may hold names
 PLACE = ("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
 PLACE += ("sform_code", "srow_x", "srow_y", "srow_z")
-KINDS = {"nifti-1": nibabel.Nifti1Image, "nifti-2": nibabel.Nifti2Image}  # `syntax` of a row
 # gzip's level: smooth floats hardly pack (95 % of the bytes are left at any level), and level 9 takes four times as long
 PACKED = 1
 
@@ -41,9 +39,9 @@ def write_nifti(subject: Subject, case: Case, heat: np.ndarray, path) -> Path:
     if not path.name.endswith((".nii", ".nii.gz")):
         raise AskedWronglyError(f"{path}: a heat map of a volume is written as .nii.gz or .nii")
     row = row_of(subject, case)
-    header = header_of(subject.root, row)
+    header = nifti_beside.header_of(subject.root, row)
     values = np.clip(on_file(heat, row, subject.config), 0, 1)
-    save(KINDS[row["syntax"]](values, None, _placed_as(header, values.shape)), path)
+    save(nifti_beside.KINDS[row["syntax"]](values, None, _placed_as(header, values.shape)), path)
     return path
 
 
@@ -96,26 +94,6 @@ def row_of(subject: Subject, case: Case) -> dict:
     if row["read_kind"] not in nifti.KINDS:
         raise MedtfError(f"{row['path']}: not a NIfTI volume: it has no grid that a heat map could be written on")
     return row
-
-
-def header_of(root, row: dict):
-    """nibabel's header of a row's file; the kind of file is what the table found in it, not what its name says.
-
-    Raises:
-        MedtfError: the file is away or broken.
-    """
-    path = Path(root) / row["path"]
-    kind = KINDS[row["syntax"]].header_class
-    try:
-        with gzip.open(path) if row["read_kind"] == "nifti_gz" else open(path, "rb") as file:
-            return kind(file.read(kind.template_dtype.itemsize), check=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise MedtfError(f"{row['path']}: its header cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def unplaced(header) -> bool:
-    """Does a header say no place in the world, so that its affine is a guess?"""
-    return int(header["qform_code"]) == 0 and int(header["sform_code"]) == 0
 
 
 def save(image, path: Path) -> None:

@@ -1,20 +1,18 @@
 """Label volumes beside a run's volumes: found by name, read, and laid over a heat map through the world that both headers name."""
 
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from medtf.data import nifti, placing
+from medtf.data import nifti, nifti_beside, placing
 from medtf.data.annotation_names import Names
-from medtf.data.header import read_header
 from medtf.data.pixels import Rows
 from medtf.data.scan import files_below
 from medtf.errors import AskedWronglyError, MedtfError
 from medtf.explain.runs.cases import Case
-from medtf.explain.runs.nifti_maps import header_of, row_of, unplaced
+from medtf.explain.runs.nifti_maps import row_of
 from medtf.explain.runs.subject import Subject
 
 REGIONS = 1_000  # at most in one volume: FreeSurfer and MUSE have some hundred; an image read by mistake has thousands
@@ -90,7 +88,7 @@ class LabelVolumes:
         self.notes, self._found = [], {}
         rows = Rows(subject.table.frame)
         for number, file in self.files.items():  # headers now: what cannot work is said before maps are made
-            described = self._described(file)
+            described = nifti_beside.described(self.folder, file, what="volume of labels")
             self._found[number] = described, self._affine(file, described, rows[number])
 
     def __contains__(self, case: Case) -> bool:
@@ -123,20 +121,11 @@ class LabelVolumes:
             )
         return found
 
-    def _described(self, file: str) -> dict:
-        row = read_header(self.folder, file)[0]
-        if row["excluded"]:
-            raise MedtfError(f"{self.folder / file}: {row['excluded']}")
-        if row["read_kind"] not in nifti.KINDS:
-            raise MedtfError(f"{self.folder / file}: not a NIfTI volume, whatever its name says: save it as .nii.gz")
-        if len(row["read_shape"].split()) != 3:
-            raise MedtfError(f"{self.folder / file}: 4D, {_words(row['read_shape'])}: expected one 3D volume of labels")
-        return row
-
     def _affine(self, file: str, labels: dict, row: dict) -> np.ndarray:
         """Voxel of the turned label volume -> mm of the image's world; where a header says no place, both must have one shape."""
         of_labels, of_image = (
-            unplaced(header_of(root, one)) for root, one in ((self.folder, labels), (self.subject.root, row))
+            nifti_beside.unplaced(nifti_beside.header_of(root, one))
+            for root, one in ((self.folder, labels), (self.subject.root, row))
         )
         if not of_labels and not of_image:
             return nifti.parse(labels).affine
@@ -155,10 +144,7 @@ class LabelVolumes:
 
     def _values(self, file: str, described: dict) -> np.ndarray:
         """int64 (x, y, z) in RAS+."""
-        try:
-            values = nifti.scaled(nifti.stored(self.folder, described), described)
-        except (OSError, EOFError, zlib.error) as error:
-            raise MedtfError(f"{self.folder / file}: cannot be read: {str(error).splitlines()[0]}") from error
+        values = nifti_beside.values(self.folder, described)
         if not np.isfinite(values).all() or (values != np.rint(values)).any():
             raise MedtfError(
                 f"{self.folder / file}: holds other than whole numbers: expected a volume of labels, not an image"
@@ -208,7 +194,3 @@ def names_of(path) -> dict[int, str]:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-
-
-def _words(shape: str) -> str:
-    return " x ".join(shape.split())
